@@ -1,0 +1,42 @@
+"""Counts over the last seconds, in buckets of a second: constant memory, whatever the load."""
+
+from dataclasses import dataclass
+
+from .deadline import Clock
+
+
+@dataclass(slots=True)
+class Bucket:
+    second: int
+    total: int = 0
+    failed: int = 0
+
+
+class SlidingWindow:
+    """Totals of the last `length_s` seconds. Not locked: its owner is."""
+
+    def __init__(self, length_s: int, clock: Clock) -> None:
+        self._length_s = length_s
+        self._clock = clock
+        self._buckets: list[Bucket] = []
+
+    def record(self, *, failed: bool) -> None:
+        second = int(self._clock())
+        if not self._buckets or self._buckets[-1].second != second:
+            self._forget(second)
+            self._buckets.append(Bucket(second))
+        self._buckets[-1].total += 1
+        self._buckets[-1].failed += failed
+
+    def totals(self) -> tuple[int, int]:
+        """How many were recorded, and how many of them failed."""
+        self._forget(int(self._clock()))
+        return sum(b.total for b in self._buckets), sum(b.failed for b in self._buckets)
+
+    def clear(self) -> None:
+        self._buckets.clear()
+
+    def _forget(self, second: int) -> None:
+        oldest = second - self._length_s
+        while self._buckets and self._buckets[0].second <= oldest:
+            del self._buckets[0]

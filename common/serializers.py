@@ -1,0 +1,70 @@
+"""Serializers that refuse what they don't know by name, and the query parameters that every list has."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+
+from common.pagination import MAX_PAGE_SIZE
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Unknown members are errors, each at its own pointer."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        errors = dict(self._refused(data)) if isinstance(data, Mapping) else {}
+        try:
+            values = super().to_internal_value(data)
+        except ValidationError as error:
+            if not isinstance(error.detail, dict):
+                raise
+            raise ValidationError({**error.detail, **errors}) from error
+        if errors:
+            raise ValidationError(errors)
+        return values
+
+    def _refused(self, data: Mapping[str, Any]) -> Iterator[tuple[str, list[ErrorDetail]]]:
+        for name in data:
+            field = self.fields.get(name)
+            if field is None and name != "csrfmiddlewaretoken":
+                yield str(name), [ErrorDetail(str(_("Unknown member.")), code="unknown")]
+            elif field is not None and field.read_only:
+                yield name, [ErrorDetail(str(_("This member cannot be written.")), code="read-only")]
+
+
+class QuerySerializer(serializers.Serializer[Any]):
+    """Query parameters: unknown or doubled ones are 400, an empty value counts as absent."""
+
+    @classmethod
+    def read(cls, request: Request) -> dict[str, Any]:
+        """The validated parameters of `request`; absent ones without a default are left out."""
+        given: QueryDict = request.query_params
+        known = set(cls().fields) | {"format"}
+        errors: dict[str, Any] = {}
+        for name, values in given.lists():
+            if name not in known:
+                errors[f"?{name}"] = [ErrorDetail(str(_("Unknown query parameter.")), code="unknown")]
+            elif len(values) > 1:
+                errors[f"?{name}"] = [ErrorDetail(str(_("Given more than once.")), code="repeated")]
+        serializer = cls(data={name: value for name, value in given.items() if value != "" and name in known})
+        if not serializer.is_valid():
+            errors |= {f"?{name}": detail for name, detail in serializer.errors.items()}
+        if errors:
+            raise ValidationError(errors)
+        return {name: value for name, value in serializer.validated_data.items() if value is not None}
+
+
+class PageQuery(QuerySerializer):
+    cursor = serializers.CharField(required=False, max_length=1000)
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE_SIZE)
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """The envelope of a list; a subclass adds `results`."""
+
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

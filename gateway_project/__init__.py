@@ -1,0 +1,1 @@
+"""The API gateway: the only way in. It authenticates, checks what enters and what leaves, and passes on."""

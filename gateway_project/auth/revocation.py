@@ -1,0 +1,91 @@
+"""Refusing the access tokens of ended sessions without a query a request.
+
+Each process re-reads, twice a second, the sessions that were revoked within an access token's life; older ones have no
+valid token left. When that fails for `MAX_STALENESS_S` nobody's token can be trusted any more: fail closed.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Problem
+
+from .models import Session
+
+MAX_STALENESS_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class RevocationsUnknown(Problem):
+    status_code = 503
+    slug = "revocations-unknown"
+    title = _("Service unavailable")
+    default_detail = _("Sign-ins cannot be checked at the moment.")
+
+
+class RevocationList:
+    """Safe to share between threads; `clock` is monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._revoked: frozenset[UUID] = frozenset()
+        self._added: dict[UUID, float] = {}
+        self._read_at = float("-inf")
+        self._lock = threading.Lock()
+        self._poller: threading.Thread | None = None
+
+    def is_revoked(self, session_id: UUID) -> bool:
+        """Raises `RevocationsUnknown` when the list is too old to trust."""
+        self._keep_fresh()
+        if self._clock() - self._read_at > MAX_STALENESS_S:
+            raise RevocationsUnknown
+        return session_id in self._revoked or session_id in self._added
+
+    def add(self, session_ids: Iterable[UUID]) -> None:
+        """Sessions that this process has just revoked: refused from now on, before the next reading."""
+        with self._lock:
+            self._added.update(dict.fromkeys(session_ids, self._clock()))
+
+    def read(self) -> None:
+        """Read the list anew; a failing database leaves the old one, which ages."""
+        started_at = self._clock()
+        since = timezone.now() - settings.ACCESS_LIFETIME - timedelta(seconds=30)
+        try:
+            revoked = frozenset(Session.objects.filter(revoked_at__gte=since).values_list("pk", flat=True))
+        except DatabaseError:
+            log.exception("the list of revoked sessions can't be read")
+            return
+        with self._lock:
+            self._revoked = revoked
+            self._added = {key: at for key, at in self._added.items() if at >= started_at}
+            self._read_at = started_at
+
+    def _keep_fresh(self) -> None:
+        """Read in the background every REVOCATION_POLL_S; with 0 (tests) at each look."""
+        if not settings.REVOCATION_POLL_S:
+            self.read()
+        elif self._poller is None:
+            with self._lock:
+                if self._poller is not None:
+                    return
+                self._poller = threading.Thread(target=self._poll, name="revocations", daemon=True)
+            self.read()
+            self._poller.start()
+
+    def _poll(self) -> None:
+        while True:
+            time.sleep(settings.REVOCATION_POLL_S)
+            self.read()
+            close_old_connections()
+
+
+revocations = RevocationList()

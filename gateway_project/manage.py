@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+"""Django's command line for the gateway project; works from any folder."""
+
+import os
+import sys
+from pathlib import Path
+
+# The script's own folder would shadow the standard library with the project's modules; the root holds the packages.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+
+if __name__ == "__main__":
+    from django.core.management import execute_from_command_line  # after the path is right
+
+    execute_from_command_line(sys.argv)

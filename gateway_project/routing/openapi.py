@@ -1,0 +1,145 @@
+"""OpenAPI 3.1 of exactly this surface: the route table for what is passed on, decorators for the gateway's own."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from gateway_project.schemas.problems import Problem
+
+from .routes import Access, Operation
+
+PROBLEM = "application/problem+json"
+MEANINGS = {
+    400: "Something sent is not as it must be; `errors` says what.",
+    401: "Not signed in, or no longer.",
+    403: "Not for this user, or a browser's form without its CSRF token.",
+    404: "There is no such thing, or it is somebody else's.",
+    406: "Only JSON, or HTML for people, can be answered.",
+    409: "In conflict with how things stand.",
+    411: "A body without Content-Length.",
+    412: "`If-Match` names another version.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The Idempotency-Key came with another body before.",
+    429: "Too many requests; see `Retry-After`.",
+    502: "A service failed, or broke the contract.",
+    503: "A service is out of order or overloaded; see `Retry-After`.",
+    504: "A service did not answer in time.",
+}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "gateway_project.auth.authentication.SessionAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An access token of auth/token/.",
+        }
+
+
+class ByBodyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "gateway_project.auth.views.ByBody"
+    name: Any = []  # needs nothing
+
+    def get_security_definition(self, auto_schema: Any) -> list[Any]:
+        return []
+
+
+class RouteSchema(AutoSchema):
+    @property
+    def _operation(self) -> Operation | None:
+        route = getattr(self.view, "route", None)
+        return route.operations.get(self.method) if route else None
+
+    @property
+    def _is_open(self) -> bool:
+        if self._operation:
+            return self._operation.access is Access.OPEN
+        return any(permission.__class__.__name__ == "Open" for permission in self.view.get_permissions())
+
+    def get_operation_id(self) -> str:
+        route = getattr(self.view, "route", None)
+        if route is None:
+            return str(super().get_operation_id())
+        verb = {"GET": "retrieve", "POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}[
+            self.method
+        ]
+        if self._operation and "POST" in route.operations and self.method == "GET":
+            verb = "list"
+        return f"{route.name.replace('-', '_')}_{verb}"
+
+    def get_tags(self) -> list[str]:
+        return [self.path.removeprefix("/api/").split("/")[0]]
+
+    def get_description(self) -> str:
+        if self._operation is None:
+            return str(super().get_description())
+        who = {
+            Access.OPEN: "Open to anyone.",
+            Access.USER: "For signed-in users.",
+            Access.STAFF: "For staff.",
+        }
+        return who[self._operation.access]
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        return [] if self._is_open else [{"accessToken": []}]
+
+    def get_request_serializer(self) -> Any:
+        return self._operation.body if self._operation else super().get_request_serializer()
+
+    def map_parsers(self) -> list[str]:
+        return ["application/json"]
+
+    def map_renderers(self, attribute: str) -> list[str]:
+        return ["application/json"]
+
+    def get_override_parameters(self) -> list[Any]:
+        operation = self._operation
+        if operation is None:
+            return list(super().get_override_parameters())
+        parameters: list[Any] = [operation.query] if operation.query().fields else []
+        if operation.replay_safe:
+            parameters.append(_header("Idempotency-Key", "The same key and body again do nothing again."))
+        if 412 in operation.errors:
+            parameters.append(_header("If-Match", "Only if it is still this version."))
+        return parameters
+
+    def get_response_serializers(self) -> Any:
+        operation = self._operation
+        if operation:
+            answer = operation.answer or OpenApiResponse(description="Done.")
+            successes: dict[Any, Any] = {status: answer for status in operation.statuses}
+        else:
+            declared = super().get_response_serializers()
+            successes = declared if isinstance(declared, dict) else {200: declared}
+        return successes | {
+            (status, PROBLEM): OpenApiResponse(Problem, description=MEANINGS[status])
+            for status in self._errors()
+        }
+
+    def _errors(self) -> list[int]:
+        operation = self._operation
+        codes = {400, 401, 406, 429, 503}
+        if self.method not in {"GET", "HEAD"}:
+            codes |= {403, 411, 413}
+        if self.get_request_serializer() is not None:
+            codes.add(415)
+        if "{" in self.path:
+            codes.add(404)
+        if operation is not None:
+            codes |= {404, 502, 504, *operation.errors}
+        if operation is not None and operation.access is Access.STAFF:
+            codes.add(403)
+        if getattr(self.view, "asks_a_service", False):
+            codes |= {502, 504}
+        return sorted(codes)
+
+
+def _header(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)

@@ -1,0 +1,19 @@
+"""The route table as URL patterns: one small subclass of the proxy view a path."""
+
+from django.urls import URLPattern, path
+
+from .routes import ROUTES, Route
+from .views import ProxyView
+
+
+def _pattern(route: Route) -> URLPattern:
+    methods = [method.lower() for method in route.operations]
+    view = type(
+        f"{route.name.title().replace('-', '')}View",
+        (ProxyView,),
+        {"route": route, "http_method_names": [*methods, "head", "options"], "__doc__": None},
+    )
+    return path(route.path, view.as_view(), name=route.name)
+
+
+urlpatterns = [_pattern(route) for route in ROUTES]

@@ -1,0 +1,65 @@
+"""Orders."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from common.serializers import PageQuery, StrictSerializer
+
+STATUSES = ("pending", "confirmed", "rejected", "paid", "shipped", "delivered", "cancelled")
+MAX_LINES = 100
+MAX_QUANTITY = 10_000
+
+
+class OrderItem(StrictSerializer):
+    """Name and prices are the catalogue's when it took the order, null until then."""
+
+    product_id = serializers.UUIDField()
+    sku = serializers.CharField(read_only=True, allow_null=True)
+    name = serializers.CharField(read_only=True, allow_null=True)
+    unit_price = serializers.DecimalField(max_digits=12, decimal_places=2, read_only=True, allow_null=True)
+    quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
+    line_total = serializers.DecimalField(max_digits=19, decimal_places=2, read_only=True, allow_null=True)
+
+
+class OrderEvent(serializers.Serializer[Any]):
+    """One step; `by` is a user, or null where the catalogue decided."""
+
+    status = serializers.ChoiceField(choices=STATUSES)
+    at = serializers.DateTimeField()
+    by = serializers.UUIDField(allow_null=True)
+
+
+class Order(StrictSerializer):
+    id = serializers.UUIDField(read_only=True)
+    user_id = serializers.UUIDField(read_only=True)
+    status = serializers.ChoiceField(choices=STATUSES, read_only=True)
+    items = OrderItem(many=True, min_length=1, max_length=MAX_LINES)
+    total = serializers.DecimalField(max_digits=19, decimal_places=2, read_only=True, allow_null=True)
+    currency = serializers.CharField(read_only=True, allow_null=True)
+    note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    shipping_address = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    reason = serializers.CharField(read_only=True, allow_null=True, help_text="Why it was rejected.")
+    history = OrderEvent(many=True, read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+
+    def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len({item["product_id"] for item in items}) < len(items):
+            raise serializers.ValidationError("A product is named twice.", code="repeated")
+        return items
+
+
+class OrderChange(StrictSerializer):
+    """`note` and `shipping_address` until it is shipped; `status` by staff: paid, shipped, delivered."""
+
+    note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    shipping_address = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    status = serializers.ChoiceField(choices=STATUSES, required=False)
+
+
+class OrderQuery(PageQuery):
+    status = serializers.ChoiceField(required=False, choices=STATUSES)
+    created_after = serializers.DateTimeField(required=False)
+    created_before = serializers.DateTimeField(required=False)
+    user_id = serializers.UUIDField(required=False)

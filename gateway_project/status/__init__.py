@@ -1,0 +1,1 @@
+"""How the services behind the gateway are doing: circuits, load, latency."""

@@ -1,0 +1,56 @@
+"""Writing transitions down, away from the request that caused them: a circuit's listener must not wait."""
+
+import os
+import queue
+import socket
+import threading
+from datetime import UTC, datetime
+
+import structlog
+from django.db import DatabaseError, connection
+
+from common.resilience import Transition
+
+from .models import CircuitTransition
+
+log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """One daemon thread a process, begun with the first transition; one that can't be written is only logged."""
+
+    def __init__(self) -> None:
+        self._pending: queue.SimpleQueue[tuple[Transition, datetime]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._writer: threading.Thread | None = None
+
+    def record(self, transition: Transition) -> None:
+        self._pending.put((transition, datetime.now(UTC)))
+        with self._lock:
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_all, name="transitions", daemon=True)
+                self._writer.start()
+
+    def _write_all(self) -> None:
+        while True:
+            write(*self._pending.get())
+            connection.close()
+
+
+def write(transition: Transition, at: datetime) -> None:
+    try:
+        CircuitTransition.objects.create(
+            upstream=transition.circuit,
+            old=transition.old,
+            new=transition.new,
+            failed=transition.failed,
+            total=transition.total,
+            process=f"{socket.gethostname()}:{os.getpid()}",
+            at=at,
+        )
+    except DatabaseError:
+        log.exception("a transition was not written down", upstream=transition.circuit, new=transition.new)
+
+
+_recorder = Recorder()
+record_transition = _recorder.record

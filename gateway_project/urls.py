@@ -1,0 +1,44 @@
+"""Every path of the public surface."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from common import errors, health
+from gateway_project.auth.urls import api_urlpatterns as auth_api, page_urlpatterns as auth_pages
+from gateway_project.routing.urls import urlpatterns as routed
+from gateway_project.routing.views import IndexView
+from gateway_project.status.urls import api_urlpatterns as status_api, page_urlpatterns as status_pages
+from gateway_project.status.views import ready
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return redirect("index")
+
+
+urlpatterns = [
+    path("", home),
+    path(
+        "api/",
+        include(
+            [
+                path("", IndexView.as_view(), name="index"),
+                *auth_api,
+                *status_api,
+                *routed,
+                path("schema/", SpectacularAPIView.as_view(), name="schema"),
+                path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+            ]
+        ),
+    ),
+    *auth_pages,
+    *status_pages,
+    path("health/ready", ready),
+    path("", include(health)),
+]
+
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -1,0 +1,133 @@
+"""Products as orders knows it: reserve and release, answered by a verdict."""
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework import serializers
+
+from common.identity import TokenIssuer
+from common.resilience import Deadline
+from common.upstream import Answer, BrokenContract, Call, Upstream
+
+
+class NotUnderstood(Exception):
+    """Products answered 4xx: it won't take this request however often it is sent."""
+
+
+class VerdictLine(serializers.Serializer[Any]):
+    product_id = serializers.UUIDField()
+    sku = serializers.CharField(max_length=40)
+    name = serializers.CharField(max_length=200)
+    unit_price = serializers.DecimalField(max_digits=12, decimal_places=2)
+    quantity = serializers.IntegerField(min_value=1)
+
+
+class ShortItem(serializers.Serializer[Any]):
+    product_id = serializers.UUIDField()
+    requested = serializers.IntegerField()
+    available = serializers.IntegerField()
+
+
+class Refusal(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=40)
+    detail = serializers.CharField()
+    items = ShortItem(many=True)
+
+
+class VerdictAnswer(serializers.Serializer[Any]):
+    """The contract: what products' answer must hold."""
+
+    order_id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=("held", "refused", "released"))
+    currency = serializers.CharField(allow_blank=True, max_length=3)
+    items = VerdictLine(many=True)
+    refusal = Refusal(allow_null=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLine:
+    product_id: UUID
+    sku: str
+    name: str
+    unit_price: Decimal
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`refusal` is as products gave it: `{"reason", "detail", "items"}`."""
+
+    state: str
+    currency: str
+    lines: tuple[HeldLine, ...]
+    refusal: dict[str, Any] | None
+
+
+class ProductsClient:
+    """Both calls may be repeated: products keeps one verdict an order. No user's role travels here."""
+
+    def __init__(self, upstream: Upstream, issuer: TokenIssuer) -> None:
+        self.upstream = upstream
+        self._issuer = issuer
+
+    def reserve(
+        self, order_id: UUID, wanted: list[tuple[UUID, int]], deadline: Deadline | None = None
+    ) -> Verdict:
+        """Raises `UpstreamError` or `NotUnderstood`."""
+        items = [{"product_id": str(product_id), "quantity": quantity} for product_id, quantity in wanted]
+        return self._ask("PUT", order_id, {"items": items}, deadline)
+
+    def release(self, order_id: UUID, deadline: Deadline | None = None) -> Verdict:
+        """Raises `UpstreamError` or `NotUnderstood`."""
+        return self._ask("DELETE", order_id, None, deadline)
+
+    def _ask(
+        self, method: str, order_id: UUID, body: dict[str, Any] | None, deadline: Deadline | None
+    ) -> Verdict:
+        call = Call(
+            method,
+            f"/reservations/{order_id}/",
+            body=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._issuer.issue()}"},
+            replay_safe=True,
+        )
+        answer = self.upstream.call(call, lambda answer: self._read(order_id, answer), deadline)
+        if isinstance(answer, Verdict):
+            return answer
+        raise NotUnderstood(f"products answered {answer}")
+
+    def _read(self, order_id: UUID, answer: Answer) -> Verdict | int:
+        if answer.status >= 400:
+            return answer.status
+        try:
+            data = VerdictAnswer(data=json.loads(answer.body))
+        except ValueError as error:
+            raise BrokenContract(self.upstream.name, "the verdict is not JSON") from error
+        if not data.is_valid():
+            raise BrokenContract(self.upstream.name, f"the verdict's {', '.join(data.errors)}")
+        values = data.validated_data
+        held_nothing = values["state"] == "held" and not values["items"]
+        if (
+            values["order_id"] != order_id
+            or held_nothing
+            or (values["state"] == "refused") != bool(values["refusal"])
+        ):
+            raise BrokenContract(self.upstream.name, "the verdict contradicts itself")
+        refusal = json.loads(answer.body)["refusal"]
+        return Verdict(
+            values["state"], values["currency"], tuple(HeldLine(**i) for i in values["items"]), refusal
+        )
+
+
+@cache
+def products_client() -> ProductsClient:
+    """The process's one client, with its one circuit."""
+    return ProductsClient(
+        Upstream("products", settings.PRODUCTS_URL, settings.PRODUCTS_POLICY),
+        TokenIssuer("orders", "products", settings.PRODUCTS_KEY),
+    )

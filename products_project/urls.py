@@ -1,0 +1,12 @@
+"""The products service's paths."""
+
+from django.urls import include, path
+
+from common import errors
+
+urlpatterns = [path("", include("products_project.products.urls")), path("", include("common.health"))]
+
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.not_found
+handler500 = errors.server_error

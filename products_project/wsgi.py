@@ -1,0 +1,9 @@
+"""The WSGI application of the products project, for servers other than `manage.py serve`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "products_project.settings")
+
+application = get_wsgi_application()
