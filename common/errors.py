@@ -71,9 +71,7 @@ class PreconditionFailed(Problem):
     default_detail = _("It has changed since the version that If-Match names. Read it again.")
 
 
-def problem_body(
-    status: int, slug: str, title: Any, detail: Any, instance: str, **extra: Any
-) -> dict[str, Any]:
+def problem_body(status: int, slug: str, title: Any, detail: Any, instance: str, **extra: Any) -> dict[str, Any]:
     """The members of RFC 9457 plus the request's id; `extra` follows."""
     return {
         "type": f"/problems/{slug}",
@@ -183,9 +181,7 @@ class BodyLimitMiddleware:
         if not length.isdecimal():
             return problem_response(request, 400, "bad-request", "Content-Length is not a number.")
         if int(length) > limit:
-            return problem_response(
-                request, 413, "body-too-large", f"The body may have at most {limit} bytes."
-            )
+            return problem_response(request, 413, "body-too-large", f"The body may have at most {limit} bytes.")
         if "HTTP_TRANSFER_ENCODING" in request.META and request.method not in self.unlimited_methods:
             return problem_response(request, 411, "length-required", "Send the body with a Content-Length.")
         return self.get_response(request)

@@ -49,9 +49,7 @@ def _may_read_metrics(request: HttpRequest) -> bool:
     if token and hmac.compare_digest(offered.encode(), token.encode()):
         return True
     # A proxy on this machine also connects from loopback, but what it forwards isn't local.
-    return (
-        request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
-    )
+    return request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and "X-Forwarded-For" not in request.headers
 
 
 urlpatterns = [path("health/live", live), path("health/ready", ready), path("metrics", expose_metrics)]

@@ -9,9 +9,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5)
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 REQUESTS = Counter("plaza_requests_total", "Requests answered.", ["method", "route", "status"])
-REQUEST_SECONDS = Histogram(
-    "plaza_request_seconds", "Time to answer, in seconds.", ["route"], buckets=BUCKETS
-)
+REQUEST_SECONDS = Histogram("plaza_request_seconds", "Time to answer, in seconds.", ["route"], buckets=BUCKETS)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

@@ -67,11 +67,7 @@ def paginate(rows: QuerySet[M], *, path: str, query: Mapping[str, Any], ordering
 
     def link(row: M, *, back: bool) -> str:
         cursor = _write_cursor(binding, _sort_value(row, column), str(row.pk), back)
-        kept = {
-            name: _plain(value)
-            for name, value in query.items()
-            if name != "cursor" and value not in (None, "")
-        }
+        kept = {name: _plain(value) for name, value in query.items() if name != "cursor" and value not in (None, "")}
         return f"{path}?{urlencode({**kept, 'cursor': cursor})}"
 
     has_next = bool(found) and (more or backwards)

@@ -10,9 +10,7 @@ PROBLEM_JSON = "application/problem+json"
 class JSONRenderer(renderers.JSONRenderer):
     """DRF's renderer, which also says `application/problem+json` (RFC 9457) where the answer is an error."""
 
-    def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
-    ) -> bytes:
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         response = (renderer_context or {}).get("response")
         if response is not None and response.status_code >= 400:
             response["Content-Type"] = PROBLEM_JSON

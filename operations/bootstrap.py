@@ -63,9 +63,7 @@ def digest(lock: str) -> str:
     try:
         return hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()
     except FileNotFoundError:
-        raise OperationError(
-            f"{lock} is missing beside manage_all.py; restore it, for example from git."
-        ) from None
+        raise OperationError(f"{lock} is missing beside manage_all.py; restore it, for example from git.") from None
 
 
 def this_version() -> str:
@@ -96,9 +94,7 @@ def install(lock: str) -> None:
     count = len(re.findall(r"^[\w.\[\]-]+==", (ROOT / lock).read_text(), re.MULTILINE))
     say(f"Installing {count} packages into {VENV.name}, once ...")
     fill(lock, count)
-    version = subprocess.run(
-        [PYTHON, "-c", VERSION], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    version = subprocess.run([PYTHON, "-c", VERSION], capture_output=True, text=True, check=True).stdout.strip()
     for contained in CONTAINED[lock]:
         stamp(contained).write_text("\n".join((digest(contained), str(VENV), version)))
     say(f"Installed in {time.monotonic() - started_s:.0f} s.")
@@ -126,9 +122,7 @@ def run_step(what: str, *command: str | Path) -> None:
     step = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if step.returncode != 0:
         say(step.stdout.rstrip())
-        raise OperationError(
-            f"{what} in {VENV} failed, as shown above; mend that and run the same command again."
-        )
+        raise OperationError(f"{what} in {VENV} failed, as shown above; mend that and run the same command again.")
 
 
 def fill(lock: str, count: int) -> None:

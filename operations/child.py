@@ -32,9 +32,7 @@ class Child:
         self.born_s = now_s
         try:
             with logfiles.open_to_append(self.log) as log:
-                self.process = processes.spawn(
-                    self.command, directory=ROOT, environment=self.environment, stdout=log
-                )
+                self.process = processes.spawn(self.command, directory=ROOT, environment=self.environment, stdout=log)
         except OSError:
             self._await_next_life(now_s)
             raise

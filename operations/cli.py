@@ -73,9 +73,7 @@ def main() -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (
-        BrokenPipeError
-    ):  # `logs | head`: nobody listens any more, so the last flush must not complain either
+    except BrokenPipeError:  # `logs | head`: nobody listens any more, so the last flush must not complain either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return exit_code

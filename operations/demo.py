@@ -5,9 +5,7 @@ import argparse
 from . import prepare
 from .options import add_data_dir, system_of
 
-DESCRIPTION = (
-    "Put the demo catalogue into products; what is already there stays as it is. `up` does so by itself."
-)
+DESCRIPTION = "Put the demo catalogue into products; what is already there stays as it is. `up` does so by itself."
 EPILOG = "exit codes: 0 it is there; 1 products failed, what it said is shown; 2 wrong usage"
 
 

@@ -14,9 +14,7 @@ PATIENCE_S = 30.0
 DESCRIPTION = """\
 Stop Plaza and wait until all of it is gone: each process gets SIGTERM, and SIGKILL if it takes more than
 ten seconds. Data stay as they are. If the supervisor was killed, what it left behind is found and stopped."""
-EPILOG = (
-    "exit codes: 0 nothing runs any more, or nothing ran; 1 something could not be stopped; 2 wrong usage"
-)
+EPILOG = "exit codes: 0 nothing runs any more, or nothing ran; 1 something could not be stopped; 2 wrong usage"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     if was_running:
         print("Plaza is stopped.")
     elif left:
-        print(f"Its supervisor was gone; stopped the {left} processes that it had left behind.")
+        print(f"Stopped what a killed supervisor had left behind (processes: {left}).")
     else:
         print("Plaza was not running any more.")
     return 0

@@ -27,9 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.add_argument("service", nargs="?", choices=(*NAMES, SUPERVISOR), metavar="SERVICE",
                         help=f"one of {', '.join((*NAMES, SUPERVISOR))} (default: all)")  # fmt: skip
-    parser.add_argument(
-        "--follow", "-f", action="store_true", help="go on as lines are written, until Ctrl-C"
-    )
+    parser.add_argument("--follow", "-f", action="store_true", help="go on as lines are written, until Ctrl-C")
     parser.add_argument("--lines", "-n", type=int, default=SHOWN_LINES, metavar="N",
                         help=f"how many lines of each to begin with (default: {SHOWN_LINES})")  # fmt: skip
     add_data_dir(parser)
@@ -40,9 +38,7 @@ def run(options: argparse.Namespace) -> int:
     names = [options.service] if options.service else [*NAMES, SUPERVISOR]
     followers = print_last(system, names, count=max(options.lines, 0))
     if not followers:
-        raise OperationError(
-            f"There are no logs in {system.logs} yet; start Plaza with `{system.command('up')}`."
-        )
+        raise OperationError(f"There are no logs in {system.logs} yet; start Plaza with `{system.command('up')}`.")
     if options.follow:
         follow(followers)
     return 0

@@ -5,9 +5,7 @@ import argparse
 from . import prepare
 from .options import add_data_dir, system_of
 
-DESCRIPTION = (
-    "Make or change the tables of all four projects to what this version needs; `up` does so by itself."
-)
+DESCRIPTION = "Make or change the tables of all four projects to what this version needs; `up` does so by itself."
 EPILOG = "exit codes: 0 all tables are as needed; 1 a project failed, what it said is shown; 2 wrong usage"
 
 

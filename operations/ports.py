@@ -26,7 +26,5 @@ def _require_free(port: int, name: str, *, suggestion: int) -> None:
         try:
             attempt.bind((LOOPBACK, port))
         except OSError as error:
-            mend = MENDS.get(
-                error.errno or 0, "can't be used (" + str(error) + "); choose others with --port {}"
-            )
+            mend = MENDS.get(error.errno or 0, "can't be used (" + str(error) + "); choose others with --port {}")
             raise OperationError(f"Port {port} ({name}) {mend.format(suggestion)}.") from error

@@ -65,9 +65,7 @@ def _linux_identity(pid: int) -> str | None:
 
 
 def _ps_identity(pid: int) -> str | None:
-    answer = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    answer = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     state, _, born = answer.stdout.strip().partition(" ")
     return None if not state or state.startswith(ZOMBIE) else born.strip()
 

@@ -15,9 +15,7 @@ SHOWN_LINES = 20
 
 
 class Startup:
-    def __init__(
-        self, system: System, *, timeout_s: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, system: System, *, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.system = system
         self.timeout_s = timeout_s
         self.clock = clock
@@ -28,9 +26,7 @@ class Startup:
         """Asked again and again; raises OperationError when it makes no sense to ask once more."""
         state = State.read(self.system.state_file)
         records = state.services if state else ()
-        self.healthy |= {
-            record.name for record in self._missing(records) if is_healthy(record, timeout_s=1.0)
-        }
+        self.healthy |= {record.name for record in self._missing(records) if is_healthy(record, timeout_s=1.0)}
         missing = self._missing(records)
         self._show(records, missing)
         if records and not missing:

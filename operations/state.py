@@ -27,11 +27,7 @@ class Record:
         return cls(name, pid, processes.identity(pid) if pid else None, port, restarts)
 
     def is_alive(self) -> bool:
-        return (
-            self.pid is not None
-            and self.identity is not None
-            and processes.identity(self.pid) == self.identity
-        )
+        return self.pid is not None and self.identity is not None and processes.identity(self.pid) == self.identity
 
 
 @dataclass(frozen=True)

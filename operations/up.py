@@ -35,12 +35,8 @@ exit codes: 0 stopped as asked, up, or already up; 1 could not start; 2 wrong us
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument(
-        "--detach", action="store_true", help="run in the background, return once all are healthy"
-    )
-    parser.add_argument(
-        "--port", type=port, help=f"the gateway's port, the first of four (default: {DEFAULT_PORT})"
-    )
+    parser.add_argument("--detach", action="store_true", help="run in the background, return once all are healthy")
+    parser.add_argument("--port", type=port, help=f"the gateway's port, the first of four (default: {DEFAULT_PORT})")
     add_data_dir(parser)
     parser.add_argument(
         "--workers",
@@ -96,9 +92,7 @@ def report_running(system: System, *, asked_port: int | None) -> int:
     processes.wait_until(lambda: read_living(system.state_file) is not None, timeout_s=1.0)
     state = read_living(system.state_file)
     if state is None:
-        raise OperationError(
-            f"{system.base} is in use by another `up` that just began or ends; try again in a moment."
-        )
+        raise OperationError(f"{system.base} is in use by another `up` that just began or ends; try again in a moment.")
     if asked_port not in (None, state.port):
         raise OperationError(
             f"Plaza already runs on port {state.port} with its files in {system.base}; stop it with "
@@ -111,7 +105,7 @@ def report_running(system: System, *, asked_port: int | None) -> int:
 def make_ready(system: System, first_port: int, *, with_demo: bool) -> None:
     left = State.read(system.state_file)
     if left and (ended := end_leftovers(left, system)):
-        say(f"Ended {ended} processes that an earlier run had left behind.")
+        say(f"Stopped what a killed supervisor had left behind (processes: {ended}).")
     ports.require_free(first_port)
     State(Record.of(SUPERVISOR, os.getpid()), first_port).write(system.state_file)
     environment = system.environment(first_port)

@@ -30,9 +30,7 @@ class CircuitOpen(pybreaker.CircuitBreakerError):
 class Outcome(enum.Enum):
     SUCCESS = "success"
     FAILURE = "failure"
-    NEUTRAL = (
-        "neutral"  # answered in time, but says nothing about health (4xx), or was abandoned by the caller
-    )
+    NEUTRAL = "neutral"  # answered in time, but says nothing about health (4xx), or was abandoned by the caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +100,7 @@ class Circuit(pybreaker.CircuitBreaker):
         except Exception:
             outcome = Outcome.FAILURE
             raise
-        except (
-            BaseException
-        ):  # the caller gave up: no verdict on the service, but the probe's place is free again
+        except BaseException:  # the caller gave up: no verdict on the service, but the probe's place is free again
             self._abandon(admitted_in)
             admitted_in = None
             raise
@@ -113,9 +109,7 @@ class Circuit(pybreaker.CircuitBreaker):
                 self._settle(admitted_in, outcome, self._clock() - started_at)
 
     def calling(self) -> NoReturn:
-        raise NotImplementedError(
-            "pybreaker's calling() admits every thread to a half-open circuit; use call()"
-        )
+        raise NotImplementedError("pybreaker's calling() admits every thread to a half-open circuit; use call()")
 
     def call_async(self, func: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedError("pybreaker's call_async() holds the lock while it waits; use call()")

@@ -45,9 +45,7 @@ class Policy:
         _require(self.failure_ratio > 0, "failure_ratio 0 would open the circuit without a failure")
         _require(self.connect_timeout_s <= self.deadline_s, "connect_timeout_s is above deadline_s")
         _require(self.read_timeout_s <= self.deadline_s, "read_timeout_s is above deadline_s")
-        _require(
-            self.slow_call_s <= self.deadline_s, "slow_call_s is above deadline_s, so no call would be slow"
-        )
+        _require(self.slow_call_s <= self.deadline_s, "slow_call_s is above deadline_s, so no call would be slow")
         _require(self.backoff_base_s <= self.backoff_cap_s, "backoff_base_s is above backoff_cap_s")
         _require(self.max_retries >= 0, "max_retries must not be negative")
         _require(

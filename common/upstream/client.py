@@ -53,9 +53,7 @@ class Upstream:
         self.name = name
         self.policy = policy
         self.bulkhead = Bulkhead(policy.max_in_flight)
-        self.circuit = Circuit(
-            name, policy, is_neutral=_is_client_error, on_transition=on_transition, clock=clock
-        )
+        self.circuit = Circuit(name, policy, is_neutral=_is_client_error, on_transition=on_transition, clock=clock)
         self.retries = 0
         self._observe = observe or (lambda name, seconds, error: None)
         self._budget = RetryBudget(policy, clock)
@@ -123,7 +121,5 @@ def _is_retryable(call: Call, error: UpstreamError) -> bool:
     """Once bytes were sent only what may be repeated is; what timed out never is."""
     if isinstance(error, Unreachable):
         return True
-    passing = isinstance(error, BrokenOff) or (
-        isinstance(error, ServerFailed) and error.status in PASSING_STATUSES
-    )
+    passing = isinstance(error, BrokenOff) or (isinstance(error, ServerFailed) and error.status in PASSING_STATUSES)
     return passing and call.may_repeat

@@ -109,9 +109,7 @@ class Transport:
         if left_ms <= 0:
             raise DeadlineExceeded("too little is left to hand on")
         query = f"?{urlencode(call.query)}" if call.query else ""
-        request = (
-            requests.PreparedRequest()
-        )  # filled by hand: `requests` would rewrite a path that is made already
+        request = requests.PreparedRequest()  # filled by hand: `requests` would rewrite a path that is made already
         request.method = call.method
         request.url = f"{self._base_url}{call.path}{query}"
         request.body = call.body
@@ -191,9 +189,7 @@ class _Adapter(HTTPAdapter):
 def _session(policy: Policy) -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # a .netrc would replace the Authorization header, a proxy variable the way
-    session.cookies.set_policy(
-        DefaultCookiePolicy(allowed_domains=[])
-    )  # no cookie of one user on another's call
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # no cookie of one user on another's call
     adapter = _Adapter(pool_connections=1, pool_maxsize=policy.max_in_flight)
     session.mount("http://", adapter)
     session.mount("https://", adapter)

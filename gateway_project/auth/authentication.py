@@ -39,15 +39,11 @@ class SessionAuthentication(BaseAuthentication):
     def _by_header(self, header: str) -> tuple[SessionUser, str]:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            raise AuthenticationFailed(
-                "The Authorization header takes: Bearer <access token>.", "invalid-token"
-            )
+            raise AuthenticationFailed("The Authorization header takes: Bearer <access token>.", "invalid-token")
         try:
             user = read_access(token.strip())
         except TokenError as error:
-            raise AuthenticationFailed(
-                "The access token is not valid, or is over.", "invalid-token"
-            ) from error
+            raise AuthenticationFailed("The access token is not valid, or is over.", "invalid-token") from error
         if revocations.is_revoked(user.session_id):
             raise AuthenticationFailed("This sign-in has ended.", "session-ended")
         note(user_id=str(user.user_id))

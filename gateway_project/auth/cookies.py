@@ -10,9 +10,7 @@ from .tokens import TokenPair
 def set_tokens(response: HttpResponseBase, pair: TokenPair) -> None:
     max_age = int(settings.REFRESH_LIFETIME.total_seconds())
     for name, value in ((ACCESS_COOKIE, pair.access), (REFRESH_COOKIE, pair.refresh)):
-        response.set_cookie(
-            name, value, max_age=max_age, secure=settings.IS_HTTPS, httponly=True, samesite="Lax"
-        )
+        response.set_cookie(name, value, max_age=max_age, secure=settings.IS_HTTPS, httponly=True, samesite="Lax")
 
 
 def clear_tokens(response: HttpResponseBase) -> None:

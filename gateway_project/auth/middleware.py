@@ -25,11 +25,7 @@ class RenewalMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         refresh = request.COOKIES.get(REFRESH_COOKIE)
-        if (
-            refresh is None
-            or "Authorization" in request.headers
-            or _is_valid(request.COOKIES.get(ACCESS_COOKIE))
-        ):
+        if refresh is None or "Authorization" in request.headers or _is_valid(request.COOKIES.get(ACCESS_COOKIE)):
             return self.get_response(request)
         pair: TokenPair | None = None
         ended = False

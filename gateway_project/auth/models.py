@@ -31,14 +31,10 @@ class Session(models.Model):
 
     class Meta:
         constraints = (
-            models.CheckConstraint(
-                condition=Q(expires_at__gt=F("created_at")), name="sessions_end_after_they_begin"
-            ),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="sessions_end_after_they_begin"),
         )
         indexes = (
-            models.Index(
-                fields=("revoked_at",), name="sessions_revoked", condition=Q(revoked_at__isnull=False)
-            ),
+            models.Index(fields=("revoked_at",), name="sessions_revoked", condition=Q(revoked_at__isnull=False)),
         )
 
     def __str__(self) -> str:

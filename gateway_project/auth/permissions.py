@@ -37,9 +37,7 @@ class RouteAccess(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         operations = view.route.operations
         method = "GET" if request.method == "HEAD" else request.method
-        levels = (
-            [operations[method].access] if method in operations else [op.access for op in operations.values()]
-        )
+        levels = [operations[method].access] if method in operations else [op.access for op in operations.values()]
         names = {level.value for level in levels}
         if "open" in names:
             return True

@@ -77,12 +77,7 @@ def read_access(token: str) -> SessionUser:
     claims: Any = AccessToken(token)  # type: ignore[arg-type]
     user_id, session_id = parse_id(str(claims.get("user_id"))), parse_id(str(claims.get("sid")))
     username, is_staff = claims.get("username"), claims.get("is_staff")
-    if (
-        user_id is None
-        or session_id is None
-        or not isinstance(username, str)
-        or not isinstance(is_staff, bool)
-    ):
+    if user_id is None or session_id is None or not isinstance(username, str) or not isinstance(is_staff, bool):
         raise TokenError("The token's claims are not as they must be.")
     return SessionUser(user_id, username, is_staff, session_id)
 

@@ -72,9 +72,7 @@ class RefreshView(APIView):
         try:
             pair = sessions.renew(data.validated_data["refresh"])
         except sessions.SessionEnded as error:
-            raise AuthenticationFailed(
-                "This refresh token is not valid any more.", "session-ended"
-            ) from error
+            raise AuthenticationFailed("This refresh token is not valid any more.", "session-ended") from error
         return Response({"access": pair.access, "refresh": pair.refresh})
 
 
@@ -153,9 +151,7 @@ class LoginPage(View):
         try:
             pair = sign_in(request, username=username, password=password)
         except Throttled as error:
-            return self._page(
-                request, f"Too many attempts. Try again in {round(error.wait or 1)} seconds.", 429
-            )
+            return self._page(request, f"Too many attempts. Try again in {round(error.wait or 1)} seconds.", 429)
         except UpstreamError as error:
             return self._page(
                 request, "Nobody can sign in at the moment. Try again soon.", problem_of(error).status_code

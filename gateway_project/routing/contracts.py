@@ -48,9 +48,7 @@ class Contract:
                     raise
             UNKNOWN_FIELDS.labels(self.name).inc()
             return self._lenient.decode(body)
-        except (
-            msgspec.DecodeError
-        ) as error:  # ValidationError included; says what is wrong and where, not the value
+        except msgspec.DecodeError as error:  # ValidationError included; says what is wrong and where, not the value
             log.error("broken contract", upstream=upstream, contract=self.name, error=str(error))
             raise BrokenContract(upstream, f"{self.name}: {error}") from error
 

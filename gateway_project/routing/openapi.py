@@ -119,8 +119,7 @@ class RouteSchema(AutoSchema):
             declared = super().get_response_serializers()
             successes = declared if isinstance(declared, dict) else {200: declared}
         return successes | {
-            (status, PROBLEM): OpenApiResponse(Problem, description=MEANINGS[status])
-            for status in self._errors()
+            (status, PROBLEM): OpenApiResponse(Problem, description=MEANINGS[status]) for status in self._errors()
         }
 
     def _errors(self) -> list[int]:

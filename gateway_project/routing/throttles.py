@@ -21,9 +21,7 @@ class RequestThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         user = request.user
-        scope, who = (
-            ("user", str(user.user_id)) if user.user_id else ("address", client_address(request._request))
-        )
+        scope, who = ("user", str(user.user_id)) if user.user_id else ("address", client_address(request._request))
         self._wait = exceeded(scope, who, self.clock())
         return self._wait is None
 

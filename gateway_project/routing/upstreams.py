@@ -61,9 +61,7 @@ def ask(
     return upstream(service).call(Call(method, path, body=payload, headers=headers), check)
 
 
-def call_for(
-    service: str, call: Call, check: Callable[[Answer], T], *, user_id: UUID | None, is_staff: bool
-) -> T:
+def call_for(service: str, call: Call, check: Callable[[Answer], T], *, user_id: UUID | None, is_staff: bool) -> T:
     """`call`, made on behalf of a user. Raises `UpstreamError`."""
     token = issuer(service).issue(user_id, is_staff=is_staff)
     headers = {**(call.headers or {}), "Authorization": f"Bearer {token}"}

@@ -66,13 +66,9 @@ class ProxyView(APIView):
             replay_safe=operation.replay_safe and "Idempotency-Key" in request.headers,
         )
         user = request.user
-        relayed = call_for(
-            self.route.service, call, self._check, user_id=user.user_id, is_staff=user.is_staff
-        )
+        relayed = call_for(self.route.service, call, self._check, user_id=user.user_id, is_staff=user.is_staff)
         if relayed.status == 401:
-            log.error(
-                "a service refused the gateway's token: their keys disagree", upstream=self.route.service
-            )
+            log.error("a service refused the gateway's token: their keys disagree", upstream=self.route.service)
             raise KeysDisagree
         if operation.then and relayed.status < 300:
             operation.then(request, params, body or {})
@@ -130,9 +126,7 @@ class ProxyView(APIView):
                 headers=dict(relayed.headers),
                 content_type=kind,
             )
-        headers = {
-            name: value for name, value in relayed.headers.items() if name != "ETag"
-        }  # that is the JSON's
+        headers = {name: value for name, value in relayed.headers.items() if name != "ETag"}  # that is the JSON's
         return Response(self._for_people(relayed), status=relayed.status, headers=headers)
 
     def _for_people(self, relayed: Relayed) -> Any:
@@ -153,9 +147,7 @@ class IndexView(APIView):
         names = [route.name for route in ROUTES if "<" not in route.path]
         own = ("auth-token", "auth-token-refresh", "auth-token-verify", "auth-logout", "auth-sessions")
         paths = sorted(reverse(name) for name in (*names, *own, "status-api", "schema", "docs"))
-        return Response(
-            {path.removeprefix(f"{API}/").strip("/"): request.build_absolute_uri(path) for path in paths}
-        )
+        return Response({path.removeprefix(f"{API}/").strip("/"): request.build_absolute_uri(path) for path in paths})
 
     def get_view_name(self) -> str:
         return "Plaza"

@@ -14,9 +14,7 @@ class UpstreamReport(serializers.Serializer[Any]):
     circuit = serializers.ChoiceField(choices=STATES)
     in_flight = serializers.IntegerField()
     max_in_flight = serializers.IntegerField()
-    rejected = serializers.IntegerField(
-        help_text="Calls refused because the bulkhead was full, since the start."
-    )
+    rejected = serializers.IntegerField(help_text="Calls refused because the bulkhead was full, since the start.")
     calls = serializers.IntegerField(help_text="Calls in the circuit's window.")
     failures = serializers.IntegerField(help_text="Those of them that failed or were slow.")
     retries = serializers.IntegerField(help_text="Since the start.")

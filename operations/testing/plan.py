@@ -84,9 +84,7 @@ class Plan:
         marker = all_but([other for other in MARKERS if other != lane.marker])
         for name in lane.whole:
             if name in names:
-                yield self._suite(f"{name} ({lane.marker})", name, marker=marker).with_environment(
-                    **database_urls()
-                )
+                yield self._suite(f"{name} ({lane.marker})", name, marker=marker).with_environment(**database_urls())
 
     def _marked_suites(self, lane: Lane, names: Collection[str]) -> Iterator[Job]:
         for name in lane.marked:
@@ -98,9 +96,7 @@ class Plan:
         python = [sys.executable, "-m"]
         if is_measured and self.coverage_settings:
             python += ["coverage", "run", f"--rcfile={self.coverage_settings}", "-m"]
-        job = self._job(
-            job_name, [*python, "pytest", f"tests/{suite}", "-q", "-m", marker], weight=SUITES[suite]
-        )
+        job = self._job(job_name, [*python, "pytest", f"tests/{suite}", "-q", "-m", marker], weight=SUITES[suite])
         options = [f"--junitxml={job.report}", "-p", "no:cacheprovider"]
         # The real processes of several suites at once would only measure each other.
         alone_with = frozenset({"system"} if suite == "system" else ())
@@ -108,9 +104,7 @@ class Plan:
 
     def _job(self, name: str, command: list[str], *, weight: int) -> Job:
         folder = self.scratch / name.translate(str.maketrans(" ", "-", "()"))
-        environment = {
-            variable: value for variable, value in os.environ.items() if variable not in NOT_HANDED_ON
-        }
+        environment = {variable: value for variable, value in os.environ.items() if variable not in NOT_HANDED_ON}
         return Job(name, command, folder, environment, weight).with_environment(
             **{RUN_VARIABLE: self.run_id},
             PLAZA_DATA_DIR=str(folder / "data"),

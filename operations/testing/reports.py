@@ -16,9 +16,5 @@ def read_counts(report: Path) -> Counts:
 
 
 def _counts_of(suite: ElementTree.Element) -> Counts:
-    tests, failures, errors, skipped = (
-        int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")
-    )
-    return Counts(
-        passed=max(tests - failures - errors - skipped, 0), failed=failures + errors, skipped=skipped
-    )
+    tests, failures, errors, skipped = (int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped"))
+    return Counts(passed=max(tests - failures - errors - skipped, 0), failed=failures + errors, skipped=skipped)

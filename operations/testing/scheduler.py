@@ -79,9 +79,7 @@ class Scheduler:
         """SIGINT first, which lets a suite stop the processes that it started itself."""
         for run in self.running:
             processes.send_group(run.process.pid, signal.SIGINT)
-        processes.wait_until(
-            lambda: all(run.process.poll() is not None for run in self.running), timeout_s=LAST_WISH_S
-        )
+        processes.wait_until(lambda: all(run.process.poll() is not None for run in self.running), timeout_s=LAST_WISH_S)
         for run in self.running:
             processes.send_group(run.process.pid, signal.SIGKILL)
             run.process.wait()

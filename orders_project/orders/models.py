@@ -71,13 +71,9 @@ class Order(models.Model):
             ),
         )
         indexes = (
-            models.Index(
-                fields=("user_id", "created_at", "id"), name="orders_of_user", condition=Q(hidden_at=None)
-            ),
+            models.Index(fields=("user_id", "created_at", "id"), name="orders_of_user", condition=Q(hidden_at=None)),
             models.Index(fields=("created_at", "id"), name="orders_by_age", condition=Q(hidden_at=None)),
-            models.Index(
-                fields=("status", "created_at", "id"), name="orders_by_status", condition=Q(hidden_at=None)
-            ),
+            models.Index(fields=("status", "created_at", "id"), name="orders_by_status", condition=Q(hidden_at=None)),
             models.Index(fields=("due_at",), name="orders_due", condition=~Q(wants="") & Q(parked_at=None)),
         )
 
@@ -114,9 +110,7 @@ class OrderEvent(models.Model):
 
     class Meta:
         ordering = ("id",)
-        constraints = (
-            models.UniqueConstraint(fields=("order", "status"), name="order_events_once_a_status"),
-        )
+        constraints = (models.UniqueConstraint(fields=("order", "status"), name="order_events_once_a_status"),)
 
 
 class IdempotencyKey(models.Model):
@@ -129,7 +123,5 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=("user_id", "key"), name="idempotency_keys_unique_per_user"),
-        )
+        constraints = (models.UniqueConstraint(fields=("user_id", "key"), name="idempotency_keys_unique_per_user"),)
         indexes = (models.Index(fields=("created_at",), name="idempotency_keys_by_age"),)

@@ -90,9 +90,7 @@ def _postpone(order: Order, error: Exception) -> None:
     now = timezone.now()
     pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(order.attempts, 10)) * random.uniform(0.5, 1)
     if isinstance(error, NotCalled):
-        pause_s = min(
-            pause_s, error.retry_after_s
-        )  # nothing was tried, so nothing was learnt about the order
+        pause_s = min(pause_s, error.retry_after_s)  # nothing was tried, so nothing was learnt about the order
     hopeless = isinstance(error, NotUnderstood | BrokenContract) and order.attempts + 1 >= PARK_AFTER
     Order.objects.filter(pk=order.pk, wants=order.wants).update(
         attempts=F("attempts") + (0 if isinstance(error, NotCalled) else 1),
@@ -101,6 +99,4 @@ def _postpone(order: Order, error: Exception) -> None:
         parked_at=now if hopeless else None,
         last_error=str(error)[:200],
     )
-    log.warning(
-        "order postponed", order_id=str(order.pk), wants=order.wants, error=str(error), parked=hopeless
-    )
+    log.warning("order postponed", order_id=str(order.pk), wants=order.wants, error=str(error), parked=hopeless)

@@ -75,9 +75,7 @@ class ProductsClient:
         self.upstream = upstream
         self._issuer = issuer
 
-    def reserve(
-        self, order_id: UUID, wanted: list[tuple[UUID, int]], deadline: Deadline | None = None
-    ) -> Verdict:
+    def reserve(self, order_id: UUID, wanted: list[tuple[UUID, int]], deadline: Deadline | None = None) -> Verdict:
         """Raises `UpstreamError` or `NotUnderstood`."""
         items = [{"product_id": str(product_id), "quantity": quantity} for product_id, quantity in wanted]
         return self._ask("PUT", order_id, {"items": items}, deadline)
@@ -86,9 +84,7 @@ class ProductsClient:
         """Raises `UpstreamError` or `NotUnderstood`."""
         return self._ask("DELETE", order_id, None, deadline)
 
-    def _ask(
-        self, method: str, order_id: UUID, body: dict[str, Any] | None, deadline: Deadline | None
-    ) -> Verdict:
+    def _ask(self, method: str, order_id: UUID, body: dict[str, Any] | None, deadline: Deadline | None) -> Verdict:
         call = Call(
             method,
             f"/reservations/{order_id}/",
@@ -112,16 +108,10 @@ class ProductsClient:
             raise BrokenContract(self.upstream.name, f"the verdict's {', '.join(data.errors)}")
         values = data.validated_data
         held_nothing = values["state"] == "held" and not values["items"]
-        if (
-            values["order_id"] != order_id
-            or held_nothing
-            or (values["state"] == "refused") != bool(values["refusal"])
-        ):
+        if values["order_id"] != order_id or held_nothing or (values["state"] == "refused") != bool(values["refusal"]):
             raise BrokenContract(self.upstream.name, "the verdict contradicts itself")
         refusal = json.loads(answer.body)["refusal"]
-        return Verdict(
-            values["state"], values["currency"], tuple(HeldLine(**i) for i in values["items"]), refusal
-        )
+        return Verdict(values["state"], values["currency"], tuple(HeldLine(**i) for i in values["items"]), refusal)
 
 
 @cache

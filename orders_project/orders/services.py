@@ -86,9 +86,7 @@ def _write_order(placement: Placement) -> Order:
         if placement.key is not None:
             keys = IdempotencyKey.objects.filter(user_id=placement.user_id, key=placement.key)
             keys.filter(created_at__lt=now - KEY_LIFETIME).delete()
-            keys.create(
-                user_id=placement.user_id, key=placement.key, fingerprint=placement.fingerprint, order=order
-            )
+            keys.create(user_id=placement.user_id, key=placement.key, fingerprint=placement.fingerprint, order=order)
         OrderLine.objects.bulk_create(
             OrderLine(order=order, position=position, product_id=product_id, quantity=quantity)
             for position, (product_id, quantity) in enumerate(placement.lines)
@@ -142,9 +140,7 @@ def hide_order(*, order_id: UUID) -> None:
     Raises:
         WrongStatus: it is not finished.
     """
-    if not Order.objects.filter(pk=order_id, hidden_at=None, status__in=FINISHED).update(
-        hidden_at=timezone.now()
-    ):
+    if not Order.objects.filter(pk=order_id, hidden_at=None, status__in=FINISHED).update(hidden_at=timezone.now()):
         raise WrongStatus(_("Only a delivered, rejected or cancelled order can be deleted."))
 
 

@@ -31,9 +31,7 @@ class Product(models.Model):
     """`stock` is what can still be sold. A hidden product keeps its row: its SKU stays taken, holds are released."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    sku = models.CharField(
-        max_length=40, unique=True, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
-    )
+    sku = models.CharField(max_length=40, unique=True, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")])
     name = models.CharField(max_length=200)
     description = models.TextField(max_length=10_000, blank=True)
     price = models.DecimalField(max_digits=12, decimal_places=2, validators=[MinValueValidator(0)])
@@ -46,16 +44,12 @@ class Product(models.Model):
 
     class Meta:
         constraints = (
-            models.CheckConstraint(
-                condition=Q(stock__gte=0, stock__lte=MAX_STOCK), name="products_stock_in_range"
-            ),
+            models.CheckConstraint(condition=Q(stock__gte=0, stock__lte=MAX_STOCK), name="products_stock_in_range"),
             models.CheckConstraint(condition=Q(price__gte=0), name="products_price_not_negative"),
         )
         # One keyset index for each ordering, alone, within a category, and of what is in stock.
         indexes = tuple(
-            models.Index(
-                fields=(*leading, column, "id"), name=f"products_{column}{suffix}", condition=condition
-            )
+            models.Index(fields=(*leading, column, "id"), name=f"products_{column}{suffix}", condition=condition)
             for column in ("created_at", "price", "name")
             for leading, suffix, condition in (
                 ((), "", Q(hidden_at=None)),
@@ -112,8 +106,7 @@ class Reservation(models.Model):
                 name="reservations_refusal_iff_refused",
             ),
             models.CheckConstraint(
-                condition=Q(state="released", released_at__isnull=False)
-                | (~Q(state="released") & Q(released_at=None)),
+                condition=Q(state="released", released_at__isnull=False) | (~Q(state="released") & Q(released_at=None)),
                 name="reservations_released_at_iff_released",
             ),
         )

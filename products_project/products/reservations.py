@@ -51,9 +51,7 @@ def release_stock(*, order_id: UUID) -> Reservation:
         )
         if released:
             for line in ReservationLine.objects.filter(reservation_id=order_id).order_by("product_id"):
-                Product.objects.filter(pk=line.product_id).update(
-                    stock=F("stock") + line.quantity, updated_at=now
-                )
+                Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity, updated_at=now)
         return Reservation.objects.prefetch_related("lines").get(pk=order_id)
 
 
@@ -100,9 +98,7 @@ def _take(reservation: Reservation, wanted: Sequence[Wanted]) -> list[Reservatio
         )
     currencies = {product.currency for product in products.values()}
     if len(currencies) > 1:
-        raise Refused(
-            "mixed-currency", f"One order has one currency, not {', '.join(sorted(currencies))}.", []
-        )
+        raise Refused("mixed-currency", f"One order has one currency, not {', '.join(sorted(currencies))}.", [])
     reservation.currency = currencies.pop()
     return [_line(reservation, line, products[line.product_id]) for line in wanted]
 
@@ -110,9 +106,7 @@ def _take(reservation: Reservation, wanted: Sequence[Wanted]) -> list[Reservatio
 def _refuse_unknown(wanted: Sequence[Wanted], products: dict[UUID, Product]) -> None:
     unknown = [line for line in wanted if line.product_id not in products]
     if unknown:
-        raise Refused(
-            "unknown-product", "There is no such product.", [_shortage(line, 0) for line in unknown]
-        )
+        raise Refused("unknown-product", "There is no such product.", [_shortage(line, 0) for line in unknown])
 
 
 def _shortage(line: Wanted, available: int) -> dict[str, Any]:

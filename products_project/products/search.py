@@ -20,9 +20,7 @@ def search_products(query: Mapping[str, Any]) -> QuerySet[Product]:
     `max_price` (inclusive) and `in_stock`; unordered."""
     products = visible_products()
     for word in query.get("search", "").split():
-        products = products.filter(
-            Q(name__icontains=word) | Q(description__icontains=word) | Q(sku__icontains=word)
-        )
+        products = products.filter(Q(name__icontains=word) | Q(description__icontains=word) | Q(sku__icontains=word))
     if "category" in query:
         products = products.filter(category__slug=query["category"])
     if "min_price" in query:

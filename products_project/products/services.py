@@ -102,9 +102,7 @@ class Movement:
     by: UUID | None
 
 
-def move_stock(
-    movement: Movement, *, key: str | None, precondition: Precondition
-) -> tuple[StockMovement, bool]:
+def move_stock(movement: Movement, *, key: str | None, precondition: Precondition) -> tuple[StockMovement, bool]:
     """The ledger row that changed the stock by `delta` (not 0), and whether it is a replay of `key`.
 
     Raises:

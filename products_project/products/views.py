@@ -88,9 +88,7 @@ class CategoryView(CatalogueView):
     def _update(self, request: Request, slug: str, *, partial: bool) -> Response:
         data = CategoryInput(data=request.data, partial=partial)
         data.is_valid(raise_exception=True)
-        return Response(
-            CategorySerializer(services.update_category(slug=slug, changes=data.validated_data)).data
-        )
+        return Response(CategorySerializer(services.update_category(slug=slug, changes=data.validated_data)).data)
 
 
 class ProductListView(CatalogueView):
@@ -147,9 +145,7 @@ class StockView(CatalogueView):
         visible_products().get(pk=product_id)
         movements = StockMovement.objects.filter(product_id=product_id)
         page = paginate(movements, path=request.path, query=query, ordering="-created_at")
-        return Response(
-            MovementPage({"next": page.next, "previous": page.previous, "results": page.rows}).data
-        )
+        return Response(MovementPage({"next": page.next, "previous": page.previous, "results": page.rows}).data)
 
     @extend_schema(request=MovementInput, responses={201: MovementSerializer})
     def post(self, request: Request, product_id: UUID) -> Response:

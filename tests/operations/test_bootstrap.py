@@ -24,9 +24,7 @@ def test_another_python_goes_on_inside_the_environment(plaza: Plaza) -> None:
     seen.write_text("import sys; sys.exit(sys.prefix)")
     try:
         command = [sys.executable, *plaza.command("migrate")[1:]]
-        answer = subprocess.run(
-            command, env=environment(plaza.root), capture_output=True, text=True, check=False
-        )
+        answer = subprocess.run(command, env=environment(plaza.root), capture_output=True, text=True, check=False)
     finally:
         seen.write_text(usual)
     assert answer.stderr.splitlines()[0] == str(plaza.root / ".venv")
@@ -77,9 +75,7 @@ def test_an_incomplete_environment_is_made_anew(tmp_path: Path, monkeypatch: pyt
     assert not bootstrap.INCOMPLETE.exists()
 
 
-def test_installing_for_development_covers_the_runtime_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_installing_for_development_covers_the_runtime_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "VENV", tmp_path)
     monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
     monkeypatch.setattr(bootstrap, "is_usable", lambda: True)

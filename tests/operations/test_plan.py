@@ -57,9 +57,7 @@ def test_the_lanes_of_one_project(plan: Plan) -> None:
     assert [job.name for job in plan.lanes(["users"])] == ["users (postgres)"]
 
 
-def test_each_suite_has_a_database_of_its_own_on_the_server(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_suite_has_a_database_of_its_own_on_the_server(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAZA_TEST_POSTGRES", "postgresql://me:secret@db:5433/postgres?sslmode=disable")
     job = next(iter(plan.lanes(["users"])))
     urls = [job.environment[f"{name}_DATABASE_URL"] for name in ("GATEWAY", "USERS", "PRODUCTS", "ORDERS")]

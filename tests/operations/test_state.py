@@ -6,9 +6,7 @@ from operations.state import Record, State, ownership, read_living
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    state = State(
-        Record.of("supervisor", os.getpid()), 8000, (Record.of("users", None, port=8001, restarts=2),)
-    )
+    state = State(Record.of("supervisor", os.getpid()), 8000, (Record.of("users", None, port=8001, restarts=2),))
     state.write(tmp_path / "state.json")
     assert State.read(tmp_path / "state.json") == state
     assert stat.S_IMODE((tmp_path / "state.json").stat().st_mode) == 0o600

@@ -56,7 +56,7 @@ def test_up_ends_what_a_killed_supervisor_left_behind(plaza: Plaza) -> None:
     orders, worker = plaza.pid("orders"), plaza.ask(3)["worker"]
     os.kill(orders, signal.SIGSTOP)  # so that it can't obey SIGTERM
     os.kill(plaza.supervisor(), signal.SIGKILL)
-    eventually(lambda: plaza.strays() == [orders, worker])
+    eventually(lambda: set(plaza.strays()) == {orders, worker})
     os.kill(orders, signal.SIGCONT)
     os.kill(orders, signal.SIGKILL)
     assert plaza.up().returncode == 0

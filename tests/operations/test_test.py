@@ -29,9 +29,7 @@ def project(plaza: Plaza) -> Iterator[Path]:
     lend_packages(plaza.root)
     package, suite = plaza.root / "users_project", plaza.root / "tests/users"
     (package / "__init__.py").touch()
-    (package / "shop.py").write_text(
-        "def price(n):\n    if n > 5:\n        return 9 * n\n    return 10 * n\n"
-    )
+    (package / "shop.py").write_text("def price(n):\n    if n > 5:\n        return 9 * n\n    return 10 * n\n")
     suite.mkdir(parents=True, exist_ok=True)
     (suite / "pytest.ini").write_text("[pytest]\nmarkers =\n    postgres\n")
     yield suite
@@ -70,9 +68,7 @@ def test_a_lane_that_can_not_run_is_reported(plaza: Plaza, project: Path) -> Non
     assert answer.stdout.splitlines()[-1] == "0 passed, 0 failed, 1 skipped"
 
 
-def test_interrupted_it_takes_all_that_it_started_with_it(
-    plaza: Plaza, project: Path, tmp_path: Path
-) -> None:
+def test_interrupted_it_takes_all_that_it_started_with_it(plaza: Plaza, project: Path, tmp_path: Path) -> None:
     (project / "test_slow.py").write_text(SLOW)
     note = tmp_path / "note"
     run = Plaza(plaza.root, None).start("test", "users", NOTE=str(note))

@@ -15,9 +15,7 @@ from tests.operations.plaza import Plaza
 def running(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plaza, str]]:
     """A system that runs, and what its `up` printed."""
     system = Plaza(repository, tmp_path_factory.mktemp("running") / "data")
-    answer = system.up(
-        "--workers", "2", PRODUCTS_URL="http://127.0.0.1:9", DJANGO_SETTINGS_MODULE="elsewhere"
-    )
+    answer = system.up("--workers", "2", PRODUCTS_URL="http://127.0.0.1:9", DJANGO_SETTINGS_MODULE="elsewhere")
     assert answer.returncode == 0, answer.stderr
     yield system, answer.stdout
     system.end()

@@ -15,9 +15,7 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(username__iexact=username, deleted_at=None)
 
-    def create_superuser(
-        self, username: str, email: str, password: str | None = None, **fields: Any
-    ) -> "User":
+    def create_superuser(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
         """What `manage.py createsuperuser` calls: an account with `is_staff`."""
         user = self.model(username=username, email=self.normalize_email(email), is_staff=True, **fields)
         user.set_password(password)
@@ -56,9 +54,7 @@ class User(AbstractBaseUser):
             ),
         )
         indexes = (
-            models.Index(
-                fields=("date_joined", "id"), name="users_by_age", condition=models.Q(deleted_at=None)
-            ),
+            models.Index(fields=("date_joined", "id"), name="users_by_age", condition=models.Q(deleted_at=None)),
         )
 
     def __str__(self) -> str:

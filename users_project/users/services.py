@@ -41,9 +41,7 @@ def live_users() -> QuerySet[User]:
     return User.objects.filter(deleted_at=None)
 
 
-def search_users(
-    *, search: str = "", is_staff: bool | None = None, is_active: bool | None = None
-) -> QuerySet[User]:
+def search_users(*, search: str = "", is_staff: bool | None = None, is_active: bool | None = None) -> QuerySet[User]:
     """Accounts whose username, email or name contains `search`, in no particular order."""
     users = live_users()
     if search:
@@ -86,9 +84,7 @@ def update_user(*, user_id: UUID, by: Caller, changes: dict[str, Any]) -> User:
         )
         if role_changed and (user_id == by.user_id or not by.is_staff):
             raise RoleNotYours
-        if role_changed and not (
-            changes.get("is_staff", user.is_staff) and changes.get("is_active", user.is_active)
-        ):
+        if role_changed and not (changes.get("is_staff", user.is_staff) and changes.get("is_active", user.is_active)):
             _require_other_staff(user)
         for name, value in changes.items():
             setattr(user, name, value)

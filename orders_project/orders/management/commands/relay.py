@@ -19,12 +19,8 @@ class Command(BaseCommand):
     help = "Repeat what orders want of products until it is done; runs until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--interval", type=float, default=0.5, help="seconds between looks (default: %(default)s)"
-        )
-        parser.add_argument(
-            "--batch", type=int, default=10, help="orders claimed at once (default: %(default)s)"
-        )
+        parser.add_argument("--interval", type=float, default=0.5, help="seconds between looks (default: %(default)s)")
+        parser.add_argument("--batch", type=int, default=10, help="orders claimed at once (default: %(default)s)")
         parser.add_argument("--once", action="store_true", help="do what is due now, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:

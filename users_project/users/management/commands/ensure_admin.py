@@ -24,9 +24,7 @@ class Command(BaseCommand):
         given = env("PLAZA_ADMIN_PASSWORD")
         password = given or secrets.token_urlsafe(12)
         try:
-            register_user(
-                username=username, email=f"{username}@plaza.example", password=password, is_staff=True
-            )
+            register_user(username=username, email=f"{username}@plaza.example", password=password, is_staff=True)
         except UsernameTaken:
             return
         except ValidationError as error:
