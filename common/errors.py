@@ -93,8 +93,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     if not isinstance(error, exceptions.APIException):
         return None
     instance = context["request"].path
-    response = Response(_translate(error, instance), status=error.status_code, headers=_headers(error))
-    return response
+    return Response(_translate(error, instance), status=error.status_code, headers=_headers(error))
 
 
 def _translate(error: exceptions.APIException, instance: str) -> dict[str, Any]:
@@ -105,10 +104,11 @@ def _translate(error: exceptions.APIException, instance: str) -> dict[str, Any]:
         errors = list(flatten(error.get_full_details()))
         detail = errors[0]["detail"] if len(errors) == 1 else _("Several members are not as they must be.")
         return problem_body(status, "invalid", _("Invalid input"), detail, instance, errors=errors)
-    code = error.get_codes() if isinstance(error.detail, str) else error.default_code
+    worded: Any = error.detail
+    code = error.get_codes() if isinstance(worded, str) else error.default_code
     slug = str(code).replace("_", "-")
-    detail = error.detail if isinstance(error.detail, str) else error.detail.get("detail", "")  # type: ignore[union-attr]
-    return problem_body(status, slug, TITLES.get(status, "Error"), detail, instance)
+    text = worded if isinstance(worded, str) else worded.get("detail", "")
+    return problem_body(status, slug, TITLES.get(status, "Error"), text, instance)
 
 
 def _headers(error: exceptions.APIException) -> dict[str, str]:

@@ -113,7 +113,8 @@ class NamedCallers(BasePermission):
     message = "This service may not call this route."
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return isinstance(request.user, Caller) and request.user.service in getattr(view, "callers", ())
+        caller: object = request.user
+        return isinstance(caller, Caller) and caller.service in getattr(view, "callers", ())
 
 
 class StaffOnly(NamedCallers):
@@ -138,5 +139,6 @@ class StaffWrites(NamedCallers):
 
 def caller_of(request: Request) -> Caller:
     """The caller of a request that passed `NamedCallers`."""
-    assert isinstance(request.user, Caller)
-    return request.user
+    caller: object = request.user
+    assert isinstance(caller, Caller)
+    return caller

@@ -39,7 +39,7 @@ def enter(lock: str) -> None:
             if not is_installed(lock):
                 install(lock)
     if not is_inside():
-        os.execv(PYTHON, [str(PYTHON), *sys.orig_argv[1:]])
+        os.execv(PYTHON, [str(PYTHON), *sys.orig_argv[1:]])  # noqa: S606 (nothing to quote)
 
 
 def is_inside() -> bool:

@@ -42,6 +42,7 @@ class Supervisor:
         self.first_port = first_port
         self.children = children
         self.stop_requests = 0
+        self.echo: Callable[[str], None] = lambda event: None
         self.rotation_due_s = 0.0
 
     def run(self, watch: Callable[[], bool]) -> None:
@@ -85,6 +86,7 @@ class Supervisor:
     def note(self, event: str) -> None:
         with contextlib.suppress(OSError):  # a full disk must not end the supervisor
             logfiles.write_event(self.system.log(SUPERVISOR), event)
+        self.echo(event)
 
     def write_state(self) -> None:
         services = tuple(child.record() for child in self.children)

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import FrameType
 
 from . import processes
+from .errors import OperationError
+from .terminal import say
 from .testing import measurement, summary
 from .testing.job import Counts, Job, Result
-from .testing.measurement import LEAST_PERCENT
+from .testing.measurement import LEAST_PERCENT, Measurement
 from .testing.plan import MEASURED, RUN_VARIABLE, SUITES, Plan
 from .testing.scheduler import Scheduler
 
@@ -58,20 +60,34 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def run_in(scratch: Path, run_id: str, options: argparse.Namespace) -> int:
-    settings = None if options.lanes_only else measurement.write_settings(scratch)
-    jobs = choose(Plan(scratch, run_id, settings), options)
-    results = run_jobs(jobs)
-    measurements = measurement.measure(settings, packages_of(options.projects)) if settings else []
+    plan = Plan(scratch, run_id)
+    plan.coverage_data.mkdir()
+    results = run_jobs(choose(plan, options))
     summary.show_failures(results)
-    lacking = [] if options.projects else [each.package for each in measurements if not each.is_enough]
-    if settings:
-        for package in lacking:
-            measurement.show_gaps(settings, package)
+    counts = sum((result.counts for result in results), Counts())
+    measurements = measure(plan, packages_of(options.projects))
+    if not options.projects and not options.lanes_only:
+        counts += judge_coverage(plan, measurements, show_gaps=not counts.failed)
     summary.show_results(results)
     summary.show_measurements(measurements)
-    counts = sum((result.counts for result in results), Counts(failed=len(lacking)))
     summary.show_total(counts)
     return 1 if counts.failed else 0
+
+
+def measure(plan: Plan, packages: Sequence[str]) -> list[Measurement]:
+    try:
+        return measurement.measure(plan.coverage_data, packages)
+    except OperationError as error:  # it must not hide what the suites said
+        say(str(error))
+        return []
+
+
+def judge_coverage(plan: Plan, measurements: Sequence[Measurement], *, show_gaps: bool) -> Counts:
+    """Each package that isn't covered enough is a failure, and so is not to know."""
+    lacking = [each.package for each in measurements if not each.is_enough]
+    for package in lacking if show_gaps else ():
+        measurement.show_gaps(plan.coverage_data, package)
+    return Counts(failed=len(lacking) if measurements else 1)
 
 
 def choose(plan: Plan, options: argparse.Namespace) -> list[Job]:

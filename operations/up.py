@@ -119,6 +119,7 @@ def stay(supervisor: Supervisor, startup: Startup) -> None:
         is_complete = startup.is_complete()
         if is_complete:
             announce(supervisor, "Stop it with Ctrl-C.")
+            supervisor.echo = say
         return is_complete
 
     supervisor.run(watch)

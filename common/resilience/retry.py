@@ -35,4 +35,4 @@ class RetryBudget:
 
 def backoff_s(attempt: int, policy: Policy, rand: Callable[[], float] = random.random) -> float:
     """Full jitter: a random share of `base * 2**attempt`, capped. `attempt` starts at 0."""
-    return rand() * min(policy.backoff_cap_s, policy.backoff_base_s * 2**attempt)
+    return rand() * min(policy.backoff_cap_s, policy.backoff_base_s * float(2**attempt))

@@ -1,4 +1,6 @@
-"""Calls to another service: `client` puts the rules of `common.resilience` around `transport`, which alone opens a socket.
+"""Calls to another service.
+
+`client` puts the rules of `common.resilience` around `transport`, which alone opens a socket.
 
 Errors, all `UpstreamError`:
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -61,9 +61,9 @@ def cookie_user(request: HttpRequest) -> SessionUser | None:
 
 def _require_csrf(request: HttpRequest) -> None:
     """Cookies come with any site's request; a token proves that ours made it. Safe methods pass."""
-    check = _CSRFCheck(lambda request: None)  # type: ignore[arg-type, return-value]
+    check = _CSRFCheck(lambda request: HttpResponse())
     check.process_request(request)
-    if reason := check.process_view(request, None, (), {}):
+    if reason := check.process_view(request, lambda request: HttpResponse(), (), {}):
         raise PermissionDenied(f"CSRF: {reason}", "csrf-failed")
 
 

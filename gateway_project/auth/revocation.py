@@ -42,6 +42,7 @@ class RevocationList:
         self._read_at = float("-inf")
         self._lock = threading.Lock()
         self._poller: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def is_revoked(self, session_id: UUID) -> bool:
         """Raises `RevocationsUnknown` when the list is too old to trust."""
@@ -74,12 +75,15 @@ class RevocationList:
         if not settings.REVOCATION_POLL_S:
             self.read()
         elif self._poller is None:
-            with self._lock:
-                if self._poller is not None:
-                    return
-                self._poller = threading.Thread(target=self._poll, name="revocations", daemon=True)
-            self.read()
-            self._poller.start()
+            self._start_polling()
+
+    def _start_polling(self) -> None:
+        poller = threading.Thread(target=self._poll, name="revocations", daemon=True)
+        with self._starting:
+            if self._poller is None:
+                self.read()
+                self._poller = poller
+                poller.start()
 
     def _poll(self) -> None:
         while True:

@@ -39,6 +39,13 @@ class SessionUser:
         return self.username
 
 
+def user_of(request: Any) -> SessionUser:
+    """The signed-in user of a DRF request that passed a permission which asks for one."""
+    user = request.user
+    assert isinstance(user, SessionUser)
+    return user
+
+
 class NobodyUser:
     """The `request.user` of who isn't signed in."""
 

@@ -28,7 +28,7 @@ from .authentication import REFRESH_COOKIE, cookie_user
 from .cookies import clear_tokens, set_tokens
 from .permissions import Open
 from .revocation import revocations
-from .tokens import TokenPair, read_access
+from .tokens import TokenPair, read_access, user_of
 
 INVALID_CREDENTIALS = "No active account has this username and password."
 
@@ -117,14 +117,13 @@ class SessionListView(APIView):
 
     @extend_schema(operation_id="auth_sessions_list", responses=schemas.Session(many=True))
     def get(self, request: Request) -> Response:
-        own = sessions.sessions_of(request.user.user_id)
-        for session in own:
-            session.current = session.pk == request.user.session_id  # type: ignore[attr-defined]
-        return Response(schemas.Session(own, many=True).data)
+        own = sessions.sessions_of(user_of(request).user_id)
+        data = schemas.Session(own, many=True, context={"current": user_of(request).session_id}).data
+        return Response(data)
 
     @extend_schema(operation_id="auth_sessions_destroy_all", responses={204: None})
     def delete(self, request: Request) -> Response:
-        sessions.revoke_user(request.user.user_id, "signed out everywhere")
+        sessions.revoke_user(user_of(request).user_id, "signed out everywhere")
         return Response(status=204)
 
 
@@ -133,7 +132,7 @@ class SessionView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, session_id: UUID) -> Response:
-        own = sessions.sessions_of(request.user.user_id).filter(pk=session_id)
+        own = sessions.sessions_of(user_of(request).user_id).filter(pk=session_id)
         if not sessions.revoke(own, "signed out"):
             raise Http404
         return Response(status=204)
@@ -150,8 +149,8 @@ class LoginPage(View):
         username, password = request.POST.get("username", "")[:150], request.POST.get("password", "")[:128]
         try:
             pair = sign_in(request, username=username, password=password)
-        except Throttled as error:
-            return self._page(request, f"Too many attempts. Try again in {round(error.wait or 1)} seconds.", 429)
+        except Throttled:
+            return self._page(request, "Too many attempts. Try again in a minute.", 429)
         except UpstreamError as error:
             return self._page(
                 request, "Nobody can sign in at the moment. Try again soon.", problem_of(error).status_code

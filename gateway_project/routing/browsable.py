@@ -29,7 +29,7 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         route = getattr(view, "route", None)
         if route is not None and method in route.operations and method not in {"DELETE", "OPTIONS"}:
             has_body = route.operations[method].body is not None
-            return has_body and super().show_form_for_method(view, method, request, obj)
+            return has_body and bool(super().show_form_for_method(view, method, request, obj))
         return bool(super().show_form_for_method(view, method, request, obj))
 
 

@@ -61,7 +61,7 @@ def contract_for(schema: type[serializers.Serializer[Any]]) -> Contract:
 @cache
 def struct_of(schema: type[serializers.Serializer[Any]], *, strict: bool) -> type[msgspec.Struct]:
     """A struct type with `schema`'s fields that are not write-only."""
-    optional = getattr(schema, "optional_members", frozenset())
+    optional: frozenset[str] = getattr(schema, "optional_members", frozenset())
     members: list[Any] = []
     for name, field in schema().fields.items():
         if field.write_only:
@@ -75,8 +75,10 @@ def struct_of(schema: type[serializers.Serializer[Any]], *, strict: bool) -> typ
 
 
 def _type_of(field: Any, *, strict: bool) -> Any:
+    child: Any
     if isinstance(field, serializers.ListSerializer):
-        kind: Any = list[struct_of(type(field.child), strict=strict)]  # type: ignore[misc]
+        child = struct_of(type(field.child), strict=strict)  # type: ignore[arg-type]
+        kind: Any = list[child]
     elif isinstance(field, serializers.Serializer):
         kind = struct_of(type(field), strict=strict)
     else:
@@ -86,8 +88,9 @@ def _type_of(field: Any, *, strict: bool) -> Any:
 
 def _scalar(field: Any) -> Any:
     if isinstance(field, serializers.DecimalField):
-        whole = field.max_digits - field.decimal_places
-        return Annotated[str, msgspec.Meta(pattern=rf"^-?\d{{1,{whole}}}\.\d{{{field.decimal_places}}}$")]
+        places = field.decimal_places or 0
+        whole = (field.max_digits or 0) - places
+        return Annotated[str, msgspec.Meta(pattern=rf"^-?\d{{1,{whole}}}\.\d{{{places}}}$")]
     if isinstance(field, serializers.IntegerField):
         return Annotated[int, msgspec.Meta(ge=field.min_value, le=field.max_value)]
     if isinstance(field, serializers.ChoiceField):

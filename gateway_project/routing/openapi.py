@@ -77,7 +77,7 @@ class RouteSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/").split("/")[0]]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         if self._operation is None:
             return str(super().get_description())
         who = {
@@ -114,9 +114,9 @@ class RouteSchema(AutoSchema):
         operation = self._operation
         if operation:
             answer = operation.answer or OpenApiResponse(description="Done.")
-            successes: dict[Any, Any] = {status: answer for status in operation.statuses}
+            successes: dict[Any, Any] = dict.fromkeys(operation.statuses, answer)
         else:
-            declared = super().get_response_serializers()
+            declared: Any = super().get_response_serializers()
             successes = declared if isinstance(declared, dict) else {200: declared}
         return successes | {
             (status, PROBLEM): OpenApiResponse(Problem, description=MEANINGS[status]) for status in self._errors()
@@ -127,7 +127,8 @@ class RouteSchema(AutoSchema):
         codes = {400, 401, 406, 429, 503}
         if self.method not in {"GET", "HEAD"}:
             codes |= {403, 411, 413}
-        if self.get_request_serializer() is not None:
+        has_body: bool = self.get_request_serializer() is not None
+        if has_body:
             codes.add(415)
         if "{" in self.path:
             codes.add(404)

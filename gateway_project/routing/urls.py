@@ -1,5 +1,7 @@
 """The route table as URL patterns: one small subclass of the proxy view a path."""
 
+from typing import Any
+
 from django.urls import URLPattern, path
 
 from .routes import ROUTES, Route
@@ -8,12 +10,13 @@ from .views import ProxyView
 
 def _pattern(route: Route) -> URLPattern:
     methods = [method.lower() for method in route.operations]
-    view = type(
+    view: Any = type(
         f"{route.name.title().replace('-', '')}View",
         (ProxyView,),
         {"route": route, "http_method_names": [*methods, "head", "options"], "__doc__": None},
     )
-    return path(route.path, view.as_view(), name=route.name)
+    pattern: URLPattern = path(route.path, view.as_view(), name=route.name)
+    return pattern
 
 
 urlpatterns = [_pattern(route) for route in ROUTES]

@@ -65,7 +65,7 @@ class ProxyView(APIView):
             headers={name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers},
             replay_safe=operation.replay_safe and "Idempotency-Key" in request.headers,
         )
-        user = request.user
+        user: Any = request.user
         relayed = call_for(self.route.service, call, self._check, user_id=user.user_id, is_staff=user.is_staff)
         if relayed.status == 401:
             log.error("a service refused the gateway's token: their keys disagree", upstream=self.route.service)

@@ -34,7 +34,7 @@ class Order(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
     user_id = serializers.UUIDField(read_only=True)
     status = serializers.ChoiceField(choices=STATUSES, read_only=True)
-    items = OrderItem(many=True, min_length=1, max_length=MAX_LINES)
+    items: Any = serializers.ListSerializer(child=OrderItem(), min_length=1, max_length=MAX_LINES)
     total = serializers.DecimalField(max_digits=19, decimal_places=2, read_only=True, allow_null=True)
     currency = serializers.CharField(read_only=True, allow_null=True)
     note = serializers.CharField(max_length=1000, required=False, allow_blank=True)

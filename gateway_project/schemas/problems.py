@@ -30,6 +30,6 @@ class Problem(serializers.Serializer[Any]):
     detail = serializers.CharField(allow_blank=True)
     instance = serializers.CharField()
     request_id = serializers.CharField(allow_null=True)
-    errors = ProblemError(many=True, required=False)
+    errors = ProblemError(many=True, required=False)  # type: ignore[assignment]
     items = ShortItem(many=True, required=False)
     order_id = serializers.UUIDField(required=False)

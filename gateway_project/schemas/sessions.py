@@ -29,4 +29,7 @@ class Session(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
-    current = serializers.BooleanField(help_text="Whether this request belongs to it.")
+    current = serializers.SerializerMethodField(help_text="Whether this request belongs to it.")
+
+    def get_current(self, session: Any) -> bool:
+        return bool(session.pk == self.context["current"])

@@ -1,4 +1,4 @@
-"""Which of the projects' lines and branches the suites went through."""
+"""Which lines and branches the suites went through; `[tool.coverage]` in pyproject.toml says what counts."""
 
 import json
 import os
@@ -12,27 +12,14 @@ from pathlib import Path
 from ..errors import OperationError
 from ..layout import ROOT
 from ..terminal import say
-from .plan import MEASURED
 
 LEAST_PERCENT = 95.0
 COUNTED = ("covered_lines", "num_statements", "covered_branches", "num_branches")
-SETTINGS = f"""\
-[run]
-branch = true
-parallel = true
-relative_files = true
-source = {", ".join(MEASURED.values())}
-omit = */migrations/*, */manage.py, */wsgi.py
-[report]
-exclude_also =
-    if TYPE_CHECKING:
-    \\.\\.\\.$
-"""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Percent of what can be gone through; a package without branches has gone through all of them."""
+    """In percent. A package without branches has gone through all of them; one without lines was not measured."""
 
     package: str
     lines: float
@@ -43,21 +30,13 @@ class Measurement:
         return min(self.lines, self.branches) >= LEAST_PERCENT
 
 
-def write_settings(scratch: Path) -> Path:
-    settings = scratch / "coverage.ini"
-    settings.write_text(SETTINGS)
-    (scratch / "coverage").mkdir()
-    return settings
-
-
-def measure(settings: Path, packages: Collection[str]) -> list[Measurement]:
-    """Join what each suite measured; nothing if no suite got as far as measuring."""
-    folder = settings.parent / "coverage"
-    if not any(folder.iterdir()):
+def measure(data: Path, packages: Collection[str]) -> list[Measurement]:
+    """Join what each suite left in the folder `data`; nothing if no suite got as far as measuring."""
+    if not any(data.iterdir()):
         return []
-    report = settings.with_name("coverage.json")
-    _coverage(settings, "combine", "--quiet", str(folder))
-    _coverage(settings, "json", "--quiet", "-o", str(report))
+    report = data.with_name("coverage.json")
+    _coverage(data, "combine", "--quiet")
+    _coverage(data, "json", "--quiet", "-o", str(report))
     return summarize(json.loads(report.read_text())["files"], packages)
 
 
@@ -71,26 +50,26 @@ def summarize(files: dict[str, dict[str, dict[str, int]]], packages: Collection[
     return [
         Measurement(
             package,
-            lines=percent(total["covered_lines"], total["num_statements"]),
-            branches=percent(total["covered_branches"], total["num_branches"]),
+            lines=percent(total["covered_lines"], total["num_statements"], of_nothing=0.0),
+            branches=percent(total["covered_branches"], total["num_branches"], of_nothing=100.0),
         )
         for package, total in totals.items()
     ]
 
 
-def percent(part: int, whole: int) -> float:
-    return 100.0 * part / whole if whole else 100.0
+def percent(part: int, whole: int, *, of_nothing: float) -> float:
+    return 100.0 * part / whole if whole else of_nothing
 
 
-def show_gaps(settings: Path, package: str) -> None:
+def show_gaps(data: Path, package: str) -> None:
     """The lines and branches that no test went through."""
-    report = ["report", f"--include={package}/*", "--show-missing", "--skip-covered"]
-    say(_coverage(settings, *report).rstrip())
+    options = [f"--include={package}/*", "--show-missing", "--skip-covered"]
+    say(_coverage(data, "report", *options).rstrip())
 
 
-def _coverage(settings: Path, action: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", "coverage", action, f"--rcfile={settings}", *arguments]
-    environment = {**os.environ, "COVERAGE_FILE": str(settings.with_name(".coverage"))}
+def _coverage(data: Path, action: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", "coverage", action, *arguments]
+    environment = {**os.environ, "COVERAGE_FILE": str(data / ".coverage")}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise OperationError(f"`coverage {action}` failed: {(run.stdout + run.stderr).strip()}")

@@ -56,7 +56,10 @@ class Plan:
 
     scratch: Path
     run_id: str
-    coverage_settings: Path | None = None
+
+    @property
+    def coverage_data(self) -> Path:
+        return self.scratch / "coverage"
 
     def checks(self) -> Iterator[Job]:
         lint_imports = str(Path(sys.prefix) / "bin" / "lint-imports")
@@ -94,8 +97,8 @@ class Plan:
 
     def _suite(self, job_name: str, suite: str, *, marker: str, is_measured: bool = False) -> Job:
         python = [sys.executable, "-m"]
-        if is_measured and self.coverage_settings:
-            python += ["coverage", "run", f"--rcfile={self.coverage_settings}", "-m"]
+        if is_measured:
+            python += ["coverage", "run", "--branch", "-m"]
         job = self._job(job_name, [*python, "pytest", f"tests/{suite}", "-q", "-m", marker], weight=SUITES[suite])
         options = [f"--junitxml={job.report}", "-p", "no:cacheprovider"]
         # The real processes of several suites at once would only measure each other.
@@ -108,7 +111,7 @@ class Plan:
         return Job(name, command, folder, environment, weight).with_environment(
             **{RUN_VARIABLE: self.run_id},
             PLAZA_DATA_DIR=str(folder / "data"),
-            COVERAGE_FILE=str(self.scratch / "coverage" / f".coverage.{folder.name}"),
+            COVERAGE_FILE=str(self.coverage_data / f".coverage.{folder.name}"),
         )
 
 

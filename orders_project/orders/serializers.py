@@ -70,7 +70,7 @@ class ItemInput(StrictSerializer):
 
 
 class OrderInput(StrictSerializer):
-    items = ItemInput(many=True, min_length=1, max_length=MAX_LINES)
+    items: Any = serializers.ListSerializer(child=ItemInput(), min_length=1, max_length=MAX_LINES)
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
     shipping_address = serializers.CharField(required=False, allow_blank=True, default="", max_length=500)
 
@@ -83,11 +83,11 @@ class OrderInput(StrictSerializer):
 class OrderChange(StrictSerializer):
     note = serializers.CharField(required=False, allow_blank=True, max_length=1000)
     shipping_address = serializers.CharField(required=False, allow_blank=True, max_length=500)
-    status = serializers.ChoiceField(required=False, choices=Status)
+    status = serializers.ChoiceField(required=False, choices=Status.choices)
 
 
 class OrderQuery(PageQuery):
-    status = serializers.ChoiceField(required=False, choices=Status)
+    status = serializers.ChoiceField(required=False, choices=Status.choices)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
     user_id = serializers.UUIDField(required=False)

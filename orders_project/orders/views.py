@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -26,7 +27,7 @@ from .serializers import OrderChange, OrderInput, OrderPage, OrderQuery, OrderSe
 class OrderRejected(Conflict):
     """The order exists, and products refused it; `slug` is products' reason."""
 
-    title = "Order rejected"
+    title = _("Order rejected")
 
     def __init__(self, order: Order) -> None:
         refusal = order.refusal or {}

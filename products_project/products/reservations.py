@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 def reserve_stock(*, order_id: UUID, wanted: Sequence[Wanted]) -> Reservation:
-    """The verdict on `order_id`: the stored one if there is one, else all of `wanted` is taken, or none and a refusal."""
+    """The verdict on `order_id`: the stored one, else all of `wanted` is taken, or none and a refusal is stored."""
     if verdict := find_reservation(order_id):
         return verdict
     try:

@@ -60,7 +60,7 @@ class ProductInput(StrictSerializer, serializers.ModelSerializer[Product]):
     class Meta:
         model = Product
         fields: tuple[str, ...] = ("sku", "name", "description", "price", "currency", "category")
-        extra_kwargs = {"sku": {"validators": [v for v in Product._meta.get_field("sku").validators]}}
+        extra_kwargs = {"sku": {"validators": list(Product._meta.get_field("sku").validators)}}
 
 
 class NewProductInput(ProductInput):
@@ -114,7 +114,7 @@ class WantedInput(StrictSerializer):
 
 
 class ReservationInput(StrictSerializer):
-    items = WantedInput(many=True, min_length=1, max_length=MAX_LINES)
+    items: Any = serializers.ListSerializer(child=WantedInput(), min_length=1, max_length=MAX_LINES)
 
     def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len({item["product_id"] for item in items}) < len(items):

@@ -13,9 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.idempotency import REPLAYED, idempotency_key
-from common.identity import StaffOnly, StaffWrites, caller_of
+from common.identity import NamedCallers, StaffOnly, StaffWrites, caller_of
 from common.pagination import paginate
 from common.rendering import JSONRenderer
+from common.serializers import PageQuery
 
 from . import services
 from .models import Category, Product, StockMovement
@@ -29,7 +30,6 @@ from .serializers import (
     MovementPage,
     MovementSerializer,
     NewProductInput,
-    PageQuery,
     ProductInput,
     ProductPage,
     ProductQuery,
@@ -46,7 +46,7 @@ class CatalogueView(APIView):
     """Everyone reads, staff write."""
 
     callers = ("gateway",)
-    permission_classes = (StaffWrites,)
+    permission_classes: tuple[type[NamedCallers], ...] = (StaffWrites,)
 
     def handle_exception(self, exc: Exception) -> Response:
         return super().handle_exception(Http404() if isinstance(exc, ObjectDoesNotExist) else exc)

@@ -4,6 +4,7 @@
 As gunicorn does, `serve` forks a worker that holds the listening socket and may outlive its master.
 """
 
+# ruff: noqa: T201
 import os
 import signal
 import sys

@@ -20,9 +20,10 @@ def test_files_are_summed_by_package() -> None:
         "users_project/settings.py": entry(10, 10, 0, 0),
         "elsewhere/file.py": entry(0, 10, 0, 2),
     }
-    assert summarize(files, ["common", "users_project"]) == [
+    assert summarize(files, ["common", "users_project", "orders_project"]) == [
         Measurement("common", lines=90.0, branches=75.0),
         Measurement("users_project", lines=100.0, branches=100.0),
+        Measurement("orders_project", lines=0.0, branches=100.0),
     ]
 
 

@@ -8,7 +8,7 @@ from operations.testing.plan import SUITES, Plan
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return Plan(tmp_path, "a-run", tmp_path / "coverage.ini")
+    return Plan(tmp_path, "a-run")
 
 
 def marker(command: object) -> str:

@@ -31,6 +31,9 @@ def project(plaza: Plaza) -> Iterator[Path]:
     (package / "__init__.py").touch()
     (package / "shop.py").write_text("def price(n):\n    if n > 5:\n        return 9 * n\n    return 10 * n\n")
     suite.mkdir(parents=True, exist_ok=True)
+    (plaza.root / "pyproject.toml").write_text(
+        "[tool.coverage.run]\nsource = ['users_project']\nomit = ['*/manage.py']\n"
+    )
     (suite / "pytest.ini").write_text("[pytest]\nmarkers =\n    postgres\n")
     yield suite
     for file in suite.glob("*.py"):

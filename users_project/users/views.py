@@ -89,7 +89,7 @@ class UserView(APIView):
     def _visible(self, request: Request, user_id: UUID | None) -> User:
         caller = caller_of(request)
         user_id = user_id or caller.user_id
-        user = services.live_users().filter(pk=user_id).first()
+        user = services.live_users().filter(pk=user_id).first() if user_id else None
         if user is None or not (caller.is_staff or caller.user_id == user_id):
             raise Http404
         return user

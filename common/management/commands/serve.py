@@ -33,7 +33,7 @@ class Command(BaseCommand):
         with migration_lock():
             call_command("migrate", interactive=False, verbosity=0)
         connections.close_all()  # no connection may cross the fork
-        Server(options).run()
+        Server(options).run()  # type: ignore[no-untyped-call]
 
 
 class PropagatingLogger(Logger):
@@ -44,10 +44,10 @@ class PropagatingLogger(Logger):
         self.error_log.setLevel(settings.LOG_LEVEL)
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):
     def __init__(self, options: dict[str, Any]) -> None:
         self.options = options
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def load_config(self) -> None:
         chosen = {
@@ -67,7 +67,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
         }
         for name, value in chosen.items():
-            self.cfg.set(name, value)
+            self.cfg.set(name, value)  # type: ignore[union-attr]
 
     def load(self) -> Any:
         return get_wsgi_application()
