@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
+from rest_framework.utils import html
 
 from common.pagination import MAX_PAGE_SIZE
 
@@ -28,8 +29,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         return values
 
     def _refused(self, data: Mapping[str, Any]) -> Iterator[tuple[str, list[ErrorDetail]]]:
+        is_form = html.is_html_input(data)
         for name in data:
-            field = self.fields.get(name)
+            field = self.fields.get(name.partition("[")[0] if is_form else name)  # a form's list: items[0]quantity
             if field is None and name != "csrfmiddlewaretoken":
                 yield str(name), [ErrorDetail(str(_("Unknown member.")), code="unknown")]
             elif field is not None and field.read_only:

@@ -25,13 +25,6 @@ class BrowsableRenderer(BrowsableAPIRenderer):
         context["user"] = renderer_context["request"].user
         return context
 
-    def show_form_for_method(self, view: Any, method: str, request: Any, obj: Any) -> bool:
-        route = getattr(view, "route", None)
-        if route is not None and method in route.operations and method not in {"DELETE", "OPTIONS"}:
-            has_body = route.operations[method].body is not None
-            return has_body and bool(super().show_form_for_method(view, method, request, obj))
-        return bool(super().show_form_for_method(view, method, request, obj))
-
 
 def _with_links(content: str, path: str) -> str:
     """`content` escaped, its paths and ids as links."""

@@ -83,7 +83,11 @@ class ProxyView(APIView):
         return (self.operation.body or serializers.Serializer)(*args, **kwargs)
 
     def get_view_name(self) -> str:
-        return self.route.name.replace("-", " ").replace("_", " ").capitalize()
+        """"Product" for one of the products, "Products" for the list; a heading in the browsable API."""
+        one = self.route.operations.get("GET") if self.route.path.endswith(">/") else None
+        if one and one.answer:
+            return one.answer.__name__
+        return self.route.path.strip("/").rpartition("/")[2].capitalize()
 
     def _read_body(self, request: Request, operation: Operation) -> dict[str, Any] | None:
         if operation.body is None:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
+from rest_framework.utils import html
 
 from common.serializers import PageQuery, StrictSerializer
 
@@ -22,6 +24,16 @@ class OrderItem(StrictSerializer):
     line_total = serializers.DecimalField(max_digits=19, decimal_places=2, read_only=True, allow_null=True)
 
 
+class OrderItems(serializers.ListSerializer[Any]):
+    """In a browser's form a few rows, of which the empty ones don't count."""
+
+    def get_value(self, dictionary: Any) -> Any:
+        rows = super().get_value(dictionary)
+        if not html.is_html_input(dictionary) or rows is empty:
+            return rows
+        return [row for row in rows if any(row.values())]
+
+
 class OrderEvent(serializers.Serializer[Any]):
     """One step; `by` is a user, or null where the catalogue decided."""
 
@@ -34,7 +46,9 @@ class Order(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
     user_id = serializers.UUIDField(read_only=True)
     status = serializers.ChoiceField(choices=STATUSES, read_only=True)
-    items: Any = serializers.ListSerializer(child=OrderItem(), min_length=1, max_length=MAX_LINES)
+    items: Any = OrderItems(
+        child=OrderItem(), min_length=1, max_length=MAX_LINES, style={"template": "plaza/order_items.html"}
+    )
     total = serializers.DecimalField(max_digits=19, decimal_places=2, read_only=True, allow_null=True)
     currency = serializers.CharField(read_only=True, allow_null=True)
     note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
