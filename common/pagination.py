@@ -81,11 +81,11 @@ def paginate(rows: QuerySet[M], *, path: str, query: Mapping[str, Any], ordering
 
 def _beyond(rows: QuerySet[M], column: str, descending: bool, position: Position | None) -> QuerySet[M]:
     sign = "-" if descending else ""
-    rows = rows.order_by(f"{sign}{column}", f"{sign}id")
+    rows = rows.order_by(f"{sign}{column}", f"{sign}pk")
     if position is None:
         return rows
     beyond = TupleLessThan if descending else TupleGreaterThan
-    return rows.filter(beyond((F(column), F("id")), (position.value, position.id)))
+    return rows.filter(beyond((F(column), F("pk")), (position.value, position.id)))
 
 
 def _sort_value(row: Model, column: str) -> str:

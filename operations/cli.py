@@ -56,7 +56,7 @@ COMMANDS = (
     Command("demo", "fill in the demo catalogue"),
     Command("test", "run every suite and check, side by side", packages=DEVELOPMENT),
     Command("bench", "measure", packages=DEVELOPMENT, path="benchmarks/__main__.py", reads_own_options=True),
-    Command("chaos", "kill, hang and flood the services under load", packages=DEVELOPMENT),
+    Command("chaos", "kill, freeze and cut off the services under load", path="operations/chaos/__init__.py"),
     Command("audit", "compare orders, reservations, ledger and stock across the services"),
 )
 

@@ -1,11 +1,13 @@
-"""The same paths as the gateway's, without /api."""
+"""The same paths as the gateway's, without /api; `audit/` is for the operator."""
 
 from django.urls import path
 
-from . import views
+from . import audit, views
 
 urlpatterns = [
     path("orders/", views.OrderListView.as_view()),
     path("orders/<uuid:order_id>/", views.OrderView.as_view()),
     path("orders/<uuid:order_id>/cancel/", views.CancelView.as_view()),
+    path("audit/orders/", audit.OrdersAuditView.as_view()),
+    path("audit/orders/<uuid:order_id>/", audit.OrderAuditView.as_view()),
 ]
