@@ -18,13 +18,13 @@ READ_AND_CLOSE = (
 )
 
 
-@pytest.fixture()
+@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "Data-base.db"
 
 
-@pytest.fixture()
-def first(path: Path) -> Iterator[DatabaseWrapper]:
+@pytest.fixture
+def first(path: Path, db: None) -> Iterator[DatabaseWrapper]:
     wrapper = connect(path)
     wrapper.cursor().execute("CREATE TABLE t (n integer)")
     yield wrapper
