@@ -122,15 +122,19 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
 
 def flatten(details: Any, pointer: str = "") -> Iterator[dict[str, str]]:
     """DRF's nested error details as `{"pointer", "detail", "code"}` rows; pointers as in RFC 6901."""
-    if isinstance(details, dict) and set(details) == {"message", "code"}:
+    if _is_leaf(details):
         yield {"pointer": pointer, "detail": str(details["message"]), "code": str(details["code"])}
     elif isinstance(details, dict):
         for key, value in details.items():
             yield from flatten(value, pointer + _step(str(key)))
     else:
         for index, value in enumerate(details):
-            is_leaf = isinstance(value, dict) and set(value) == {"message", "code"}
-            yield from flatten(value, pointer if is_leaf else f"{pointer}/{index}")
+            yield from flatten(value, pointer if _is_leaf(value) else f"{pointer}/{index}")
+
+
+def _is_leaf(details: Any) -> bool:
+    """One error, and not the errors of two members that happen to have these names."""
+    return isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["message"], str)
 
 
 def _step(key: str) -> str:
@@ -138,7 +142,12 @@ def _step(key: str) -> str:
         return ""
     if key.startswith(("/", "?")):  # already a pointer, or a query parameter
         return key
-    return "/" + key.replace("~", "~0").replace("/", "~1")
+    return "/" + escape_pointer(key)
+
+
+def escape_pointer(key: str) -> str:
+    """A member's name as one step of a pointer (RFC 6901, 3)."""
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def problem_response(
@@ -180,7 +189,7 @@ class BodyLimitMiddleware:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if not length.isdecimal():
             return problem_response(request, 400, "bad-request", "Content-Length is not a number.")
-        if int(length) > limit:
+        if len(length) > 18 or int(length) > limit:  # Python converts no number of thousands of digits
             return problem_response(request, 413, "body-too-large", f"The body may have at most {limit} bytes.")
         if "HTTP_TRANSFER_ENCODING" in request.META and request.method not in self.unlimited_methods:
             return problem_response(request, 411, "length-required", "Send the body with a Content-Length.")

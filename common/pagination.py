@@ -85,7 +85,11 @@ def _beyond(rows: QuerySet[M], column: str, descending: bool, position: Position
     if position is None:
         return rows
     beyond = TupleLessThan if descending else TupleGreaterThan
-    return rows.filter(beyond((F(column), F("pk")), (position.value, position.id)))
+    rows = rows.filter(beyond((F(column), F("pk")), (position.value, position.id)))
+    # To the front: of two bounds on one column (a price range) SQLite starts at the one that it reads first.
+    conditions = rows.query.where.children
+    conditions.insert(0, conditions.pop())
+    return rows
 
 
 def _sort_value(row: Model, column: str) -> str:

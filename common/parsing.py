@@ -6,6 +6,7 @@ from typing import Any, Never
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
+from common.errors import escape_pointer
 from common.rendering import JSONRenderer
 
 MAX_DEPTH = 20
@@ -80,7 +81,7 @@ def _unstorable(value: Any, pointer: str, depth: int) -> Any:
             if message := _string_fault(key):
                 yield pointer, [f"A key is unusable. {message}"]
             else:
-                yield from _unstorable(item, f"{pointer}/{key}", depth + 1)
+                yield from _unstorable(item, f"{pointer}/{escape_pointer(key)}", depth + 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unstorable(item, f"{pointer}/{index}", depth + 1)

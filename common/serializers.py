@@ -54,7 +54,8 @@ class QuerySerializer(serializers.Serializer[Any]):
                 errors[f"?{name}"] = [ErrorDetail(str(_("Given more than once.")), code="repeated")]
         serializer = cls(data={name: value for name, value in given.items() if value != "" and name in known})
         if not serializer.is_valid():
-            errors |= {f"?{name}": detail for name, detail in serializer.errors.items()}
+            # What is wrong with several together is at no parameter of its own.
+            errors |= {f"?{name}" if name in known else name: detail for name, detail in serializer.errors.items()}
         if errors:
             raise ValidationError(errors)
         return {name: value for name, value in serializer.validated_data.items() if value is not None}

@@ -55,6 +55,11 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
+def allowed_hosts(*also: str) -> list[str]:
+    """`ALLOWED_HOSTS`, and always this machine's loopback: health checks and the other projects use it."""
+    return [*env_list("ALLOWED_HOSTS"), *also, "127.0.0.1", "localhost", "[::1]"]
+
+
 def state_dir() -> Path:
     """Where secrets, logs and pids live: `PLAZA_DATA_DIR`, else `.plaza` beside the projects. Made 0700 if missing."""
     path = Path(env("PLAZA_DATA_DIR", str(ROOT / ".plaza"))).resolve()

@@ -8,7 +8,7 @@ REDIS_URL                 throttles and cache shared by several gateway processe
 PLAZA_DATA_DIR            where the SQLite file and the secrets live instead of here and `.plaza/`
 PLAZA_SECRET_…            secrets handed in: DJANGO_GATEWAY, JWT_SIGNING, GATEWAY_USERS, GATEWAY_PRODUCTS,
                           GATEWAY_ORDERS (each also …_FILE)
-ALLOWED_HOSTS             names the gateway answers to; default: PUBLIC_URL's and this machine's loopback
+ALLOWED_HOSTS             names the gateway answers to, besides PUBLIC_URL's and this machine's loopback
 CORS_ALLOWED_ORIGINS      origins whose scripts may call, without credentials; default: none
 TRUSTED_PROXIES           addresses whose X-Forwarded-For is believed; default: none
 THROTTLE_USER, THROTTLE_ADDRESS, THROTTLE_SIGN_IN_ADDRESS, THROTTLE_SIGN_IN_ACCOUNT
@@ -29,7 +29,7 @@ DEBUG = plaza.env_flag("DEBUG")
 SECRET_KEY = plaza.secret("django-gateway")
 PUBLIC_URL = plaza.env("PUBLIC_URL", "http://127.0.0.1:8000")
 IS_HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
-ALLOWED_HOSTS = plaza.env_list("ALLOWED_HOSTS", f"{urlsplit(PUBLIC_URL).hostname},127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = plaza.allowed_hosts(urlsplit(PUBLIC_URL).hostname or "")
 TRUSTED_PROXIES = plaza.env_list("TRUSTED_PROXIES")
 ROOT_URLCONF = "gateway_project.urls"
 WSGI_APPLICATION = "gateway_project.wsgi.application"

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from common import errors, health
@@ -12,7 +13,10 @@ from gateway_project.routing.views import IndexView
 from gateway_project.status.urls import api_urlpatterns as status_api, page_urlpatterns as status_pages
 from gateway_project.status.views import ready
 
+READING = ("get", "head")
 
+
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     return redirect("index")
 
@@ -27,8 +31,12 @@ urlpatterns = [
                 *auth_api,
                 *status_api,
                 *routed,
-                path("schema/", SpectacularAPIView.as_view(), name="schema"),
-                path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+                path("schema/", SpectacularAPIView.as_view(http_method_names=READING), name="schema"),
+                path(
+                    "docs/",
+                    SpectacularSwaggerView.as_view(url_name="schema", http_method_names=READING),
+                    name="docs",
+                ),
             ]
         ),
     ),

@@ -101,6 +101,12 @@ def send_group(pid: int, number: signal.Signals) -> None:
         return
 
 
+def interrupt_at(*numbers: signal.Signals) -> None:
+    """Let these end a command as Ctrl-C does, so that nothing which it started stays behind."""
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+
+
 def wait_until(condition: Callable[[], bool], *, timeout_s: float, pause_s: float = 0.05) -> bool:
     give_up = time.monotonic() + timeout_s
     while not condition():

@@ -1,5 +1,6 @@
 """Watches a system come up: says who answers, and gives up with the reason when one doesn't."""
 
+import textwrap
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from .terminal import rewrite, say
 
 MOST_RESTARTS = 2
 SHOWN_LINES = 20
+SHOWN_WIDTH = 400
 
 
 class Startup:
@@ -55,5 +57,5 @@ class Startup:
         rewrite("")
         if log.exists():
             for line in logfiles.last_lines(log, SHOWN_LINES)[0]:
-                say(f"  {line}")
+                say(f"  {textwrap.shorten(line, SHOWN_WIDTH, placeholder=' ...')}")
         raise OperationError(f"{name} {reason}; its last words are above, all of them in {log}.")

@@ -7,7 +7,6 @@ import tempfile
 import uuid
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from types import FrameType
 
 from . import processes
 from .errors import OperationError
@@ -39,13 +38,19 @@ exit codes: 0 nothing failed; 1 something did; 2 wrong usage; 130 interrupted"""
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.add_argument("projects", nargs="*", choices=[*SUITES, []], metavar="PROJECT", help="suites to run")
+    parser.add_argument("projects", nargs="*", type=suite, metavar="PROJECT", help="suites to run")
     parser.add_argument("--all", action="store_true", help="the additional lanes too")
     parser.add_argument("--lanes-only", action="store_true", help="nothing but the additional lanes")
 
 
+def suite(text: str) -> str:
+    if text not in SUITES:
+        raise argparse.ArgumentTypeError(f"there is no suite `{text}`; there are {', '.join(SUITES)}")
+    return text
+
+
 def run(options: argparse.Namespace) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    processes.interrupt_at(signal.SIGTERM, signal.SIGHUP)
     run_id = str(uuid.uuid4())
     try:
         with tempfile.TemporaryDirectory(prefix="plaza-test-", ignore_cleanup_errors=True) as scratch:
@@ -53,10 +58,6 @@ def run(options: argparse.Namespace) -> int:
     finally:
         for pid in processes.tagged(RUN_VARIABLE, run_id):
             processes.send(pid, signal.SIGKILL)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def run_in(scratch: Path, run_id: str, options: argparse.Namespace) -> int:

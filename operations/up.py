@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-from types import FrameType
 
 from . import background, ports, prepare, processes
 from .errors import OperationError
@@ -61,8 +60,7 @@ def run(options: argparse.Namespace) -> int:
     with ownership(system.lock_file) as is_owner:
         if not is_owner:
             return report_running(system, asked_port=options.port)
-        signal.signal(signal.SIGTERM, _interrupt)
-        signal.signal(signal.SIGHUP, _interrupt)
+        processes.interrupt_at(signal.SIGTERM, signal.SIGHUP)
         try:
             start(system, first_port, options)
         except BaseException:
@@ -82,10 +80,6 @@ def start(system: System, first_port: int, options: argparse.Namespace) -> None:
         announce(supervisor, f"Stop it with `{system.command('down')}`.")
     else:
         stay(supervisor, startup)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def report_running(system: System, *, asked_port: int | None) -> int:

@@ -5,7 +5,7 @@ PRODUCTS_URL              where the products service is; default http://127.0.0.
 PLAZA_DATA_DIR            where the SQLite file and the secrets live instead of here and `.plaza/`
 PLAZA_SECRET_…            secrets handed in: DJANGO_ORDERS, GATEWAY_ORDERS, ORDERS_PRODUCTS, OPERATOR_ORDERS
                           (each also …_FILE)
-ALLOWED_HOSTS             names this service answers to; default: this machine's loopback
+ALLOWED_HOSTS             names this service answers to, besides this machine's loopback
 DEBUG, LOG_LEVEL, METRICS_TOKEN
 """
 
@@ -17,7 +17,7 @@ from common.resilience import Policy
 SERVICE_NAME = "orders"
 DEBUG = plaza.env_flag("DEBUG")
 SECRET_KEY = plaza.secret("django-orders")
-ALLOWED_HOSTS = plaza.env_list("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = plaza.allowed_hosts()
 ROOT_URLCONF = "orders_project.urls"
 WSGI_APPLICATION = "orders_project.wsgi.application"
 

@@ -4,7 +4,7 @@ PRODUCTS_DATABASE_URL     postgresql://… instead of the SQLite file
 PLAZA_DATA_DIR            where the SQLite file and the secrets live instead of here and `.plaza/`
 PLAZA_SECRET_…            secrets handed in: DJANGO_PRODUCTS, GATEWAY_PRODUCTS, ORDERS_PRODUCTS,
                           OPERATOR_PRODUCTS (each also …_FILE)
-ALLOWED_HOSTS             names this service answers to; default: this machine's loopback
+ALLOWED_HOSTS             names this service answers to, besides this machine's loopback
 DEBUG, LOG_LEVEL, METRICS_TOKEN
 """
 
@@ -15,7 +15,7 @@ from common.logs import logging_config
 SERVICE_NAME = "products"
 DEBUG = plaza.env_flag("DEBUG")
 SECRET_KEY = plaza.secret("django-products")
-ALLOWED_HOSTS = plaza.env_list("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = plaza.allowed_hosts()
 ROOT_URLCONF = "products_project.urls"
 WSGI_APPLICATION = "products_project.wsgi.application"
 

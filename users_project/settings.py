@@ -3,7 +3,7 @@
 USERS_DATABASE_URL        postgresql://… instead of the SQLite file
 PLAZA_DATA_DIR            where the SQLite file and the secrets live instead of here and `.plaza/`
 PLAZA_SECRET_…            secrets handed in: DJANGO_USERS, GATEWAY_USERS, OPERATOR_USERS (each also …_FILE)
-ALLOWED_HOSTS             names this service answers to; default: this machine's loopback
+ALLOWED_HOSTS             names this service answers to, besides this machine's loopback
 DEBUG, LOG_LEVEL, METRICS_TOKEN
 """
 
@@ -14,7 +14,7 @@ from common.logs import logging_config
 SERVICE_NAME = "users"
 DEBUG = plaza.env_flag("DEBUG")
 SECRET_KEY = plaza.secret("django-users")
-ALLOWED_HOSTS = plaza.env_list("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = plaza.allowed_hosts()
 ROOT_URLCONF = "users_project.urls"
 WSGI_APPLICATION = "users_project.wsgi.application"
 

@@ -75,7 +75,7 @@ class Circuit(pybreaker.CircuitBreaker):
         self._is_neutral = is_neutral
         self._opened_at = 0.0
         self._failures_in_a_row = 0
-        self._probing = False
+        self._probed: object | None = None  # the half-open state whose probe is in flight
         super().__init__(
             fail_max=policy.consecutive_failures,
             reset_timeout=policy.open_s,
@@ -131,15 +131,15 @@ class Circuit(pybreaker.CircuitBreaker):
                     raise CircuitOpen(self._name or "", self.retry_after_s())
                 self.half_open()
             if self.current_state == pybreaker.STATE_HALF_OPEN:
-                if self._probing:
+                if self._probed is self._state:
                     raise CircuitOpen(self._name or "", self.retry_after_s())
-                self._probing = True
+                self._probed = self._state
             return self._state
 
     def _abandon(self, admitted_in: object) -> None:
         with self._lock:
-            if self._state is admitted_in:
-                self._probing = False
+            if self._probed is admitted_in:
+                self._probed = None
 
     def _settle(self, admitted_in: object, outcome: Outcome, seconds: float) -> None:
         if seconds >= self._policy.slow_call_s:
@@ -147,7 +147,6 @@ class Circuit(pybreaker.CircuitBreaker):
         with self._lock:
             if self._state is not admitted_in:
                 return  # a late outcome from before the last transition
-            self._probing = False
             if self.current_state == pybreaker.STATE_HALF_OPEN:
                 self._settle_probe(outcome)
             elif outcome is not Outcome.NEUTRAL:

@@ -36,7 +36,9 @@ class Policy:
             "connect_timeout_s",
             "read_timeout_s",
             "max_in_flight",
+            "max_response_bytes",
             "window_s",
+            "slow_call_s",
             "open_s",
         ):
             _require(getattr(self, name) > 0, f"{name} must be above 0")

@@ -4,6 +4,7 @@ SQLite's own waiting is polling without a queue: under load an unlucky writer wa
 Threads queue on a lock of the process, processes on a lock file beside the database.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from django.db.backends.sqlite3 import base, features
@@ -25,7 +26,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         path = conn_params["database"]
         if not path.startswith("file:") and path != ":memory:":
-            ensure_private(path)
+            with suppress(OSError):  # SQLite says what is wrong with the place, as an error of the database
+                ensure_private(path)
         return super().get_new_connection(conn_params)
 
     def _start_transaction_under_autocommit(self) -> None:

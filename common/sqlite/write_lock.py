@@ -29,10 +29,13 @@ class WriteLock:
         deadline = time.monotonic() + timeout_s
         if not self._threads.acquire(timeout=timeout_s):
             return False
-        if self._acquire_file(deadline):
-            return True
-        self._threads.release()
-        return False
+        is_held = False
+        try:
+            is_held = self._acquire_file(deadline)
+        finally:  # also when the lock file can't be made
+            if not is_held:
+                self._threads.release()
+        return is_held
 
     def release(self) -> None:
         if self._file is not None:

@@ -18,8 +18,8 @@ from common.resilience import (
 )
 from common.resilience.deadline import Clock
 
-from .errors import BrokenOff, BulkheadRejected, CircuitRejected, ServerFailed, Unreachable, UpstreamError
-from .transport import Answer, Call, Transport
+from .errors import BrokenOff, BulkheadRejected, CircuitRejected, ServerFailed, TimedOut, Unreachable, UpstreamError
+from .transport import Answer, Call, Transport, left_to_hand_on_ms
 
 PASSING_STATUSES = frozenset({502, 503, 504})  # a server that may answer the next time
 
@@ -107,6 +107,8 @@ class Upstream:
             finally:
                 self._observe(self.name, self._clock() - started_at, failure)
 
+        if not left_to_hand_on_ms(deadline):  # the caller's doing, so not the circuit's business
+            raise TimedOut(self.name, "too little time is left to ask")
         try:
             return self.circuit.call(guarded).value
         except CircuitOpen as error:

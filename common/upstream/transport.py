@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,6 +59,11 @@ def deadline_of(request: Any) -> Deadline | None:
     return Deadline.after(int(left_ms) / 1000) if left_ms.isdecimal() and len(left_ms) < 9 else None
 
 
+def left_to_hand_on_ms(deadline: Deadline) -> int:
+    """What the callee may take; 0 where it is not worth asking."""
+    return max(0, int(deadline.remaining_s() * 1000) - HOP_ALLOWANCE_MS)
+
+
 class Transport:
     """Exchanges with one base URL. Safe to share between threads."""
 
@@ -67,7 +71,8 @@ class Transport:
         self._upstream = upstream
         self._base_url = base_url.rstrip("/")
         self._policy = policy
-        self._session = _session(policy)
+        # Not a `requests.Session`: that keeps cookies, heeds .netrc and proxy variables, and reads redirects unasked.
+        self._adapter = _Adapter(pool_connections=1, pool_maxsize=policy.max_in_flight)
 
     def exchange(self, call: Call, deadline: Deadline) -> Answer:
         """The answer, whatever its status.
@@ -94,19 +99,19 @@ class Transport:
             deadline.bound_s(self._policy.connect_timeout_s),
             deadline.bound_s(self._policy.read_timeout_s),
         )
-        response = self._session.send(
-            self._prepare(call, deadline), stream=True, timeout=timeout_s, allow_redirects=False
-        )
+        response = self._adapter.send(self._prepare(call, deadline), stream=True, timeout=timeout_s)
         with response:
             limit = self._policy.max_response_bytes
             body = response.raw.read(limit + 1, decode_content=False)
             if len(body) > limit:
                 raise BrokenContract(self._upstream, f"an answer of more than {limit} bytes")
+            if response.raw.length_remaining:  # a read of so many bytes takes an early end for the end
+                raise self._broken_off()
             return Answer(response.status_code, response.headers, body)
 
     def _prepare(self, call: Call, deadline: Deadline) -> requests.PreparedRequest:
-        left_ms = int(deadline.remaining_s() * 1000) - HOP_ALLOWANCE_MS
-        if left_ms <= 0:
+        left_ms = left_to_hand_on_ms(deadline)
+        if not left_ms:
             raise DeadlineExceeded("too little is left to hand on")
         query = f"?{urlencode(call.query)}" if call.query else ""
         request = requests.PreparedRequest()  # filled by hand: `requests` would rewrite a path that is made already
@@ -132,6 +137,9 @@ class Transport:
         timeouts = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
         if isinstance(error, timeouts) or _has_cause(error, timeouts) or deadline.remaining_s() <= 0:
             return TimedOut(self._upstream, "no whole answer in time")
+        return self._broken_off()
+
+    def _broken_off(self) -> BrokenOff:
         return BrokenOff(self._upstream, "the connection ended before the answer did")
 
 
@@ -186,22 +194,15 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": HTTPSConnectionPool}
 
 
-def _session(policy: Policy) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # a .netrc would replace the Authorization header, a proxy variable the way
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # no cookie of one user on another's call
-    adapter = _Adapter(pool_connections=1, pool_maxsize=policy.max_in_flight)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
-
-
 def _is_connection_failure(error: BaseException) -> bool:
     return _has_cause(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError))
 
 
 def _has_cause(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
-    """Whether an error of one of `kinds` is inside `error`, as argument, `reason`, cause or context."""
+    """Whether an error of one of `kinds` is inside `error`, as argument, `reason` or cause.
+
+    Not as context: that may be what the caller was handling when it called.
+    """
     seen: set[int] = set()
     pending: list[Any] = [error]
     while pending:
@@ -211,5 +212,5 @@ def _has_cause(error: BaseException, kinds: tuple[type[BaseException], ...]) -> 
         if isinstance(inner, kinds):
             return True
         seen.add(id(inner))
-        pending += [*inner.args, getattr(inner, "reason", None), inner.__cause__, inner.__context__]
+        pending += [*inner.args, getattr(inner, "reason", None), inner.__cause__]
     return False

@@ -48,6 +48,7 @@ class TokenView(APIView):
 
     authentication_classes = (ByBody,)
     permission_classes = (Open,)
+    asks_a_service = True
 
     @extend_schema(request=Credentials, responses=schemas.TokenPair)
     def post(self, request: Request) -> Response:
@@ -64,6 +65,7 @@ class RefreshView(APIView):
 
     authentication_classes = (ByBody,)
     permission_classes = (Open,)
+    asks_a_service = True
 
     @extend_schema(request=schemas.RefreshInput, responses=schemas.TokenPair)
     def post(self, request: Request) -> Response:
@@ -146,9 +148,11 @@ class LoginPage(View):
         return self._page(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        username, password = request.POST.get("username", "")[:150], request.POST.get("password", "")[:128]
+        data = Credentials(data={name: request.POST.get(name, "") for name in ("username", "password")})
+        if not data.is_valid():  # nobody's, and no question for the users service
+            return self._page(request, INVALID_CREDENTIALS, 401)
         try:
-            pair = sign_in(request, username=username, password=password)
+            pair = sign_in(request, **data.validated_data)
         except Throttled:
             return self._page(request, "Too many attempts. Try again in a minute.", 429)
         except UpstreamError as error:

@@ -11,6 +11,7 @@ _PATH = re.compile(r"&quot;(/api/[^\s&]*(?:&amp;[^\s&]*)*)&quot;")
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _MEMBER = re.compile(rf"&quot;(id|product_id|user_id|order_id|category)&quot;: &quot;({_UUID}|[\w-]+)&quot;")
 _COLLECTIONS = {"product_id": "products", "user_id": "users", "order_id": "orders", "category": "categories"}
+_LISTS = frozenset({"/api/products/", "/api/users/", "/api/orders/"})
 
 
 class BrowsableRenderer(BrowsableAPIRenderer):
@@ -31,7 +32,7 @@ def _with_links(content: str, path: str) -> str:
 
     def link(match: re.Match[str]) -> str:
         name, value = match[1], match[2]
-        if name == "id" and not path.endswith((f"/{value}/", "/sessions/", "/stock/")):
+        if name == "id" and path in _LISTS:
             target = f"{path}{value}/"
         elif name in _COLLECTIONS:
             target = f"/api/{_COLLECTIONS[name]}/{value}/"

@@ -90,7 +90,8 @@ def _scalar(field: Any) -> Any:
     if isinstance(field, serializers.DecimalField):
         places = field.decimal_places or 0
         whole = (field.max_digits or 0) - places
-        return Annotated[str, msgspec.Meta(pattern=rf"^-?\d{{1,{whole}}}\.\d{{{places}}}$")]
+        sign = "" if field.min_value is not None and field.min_value >= 0 else "-?"
+        return Annotated[str, msgspec.Meta(pattern=rf"^{sign}[0-9]{{1,{whole}}}\.[0-9]{{{places}}}\Z")]
     if isinstance(field, serializers.IntegerField):
         return Annotated[int, msgspec.Meta(ge=field.min_value, le=field.max_value)]
     if isinstance(field, serializers.ChoiceField):

@@ -58,10 +58,11 @@ class RouteSchema(AutoSchema):
         return route.operations.get(self.method) if route else None
 
     @property
-    def _is_open(self) -> bool:
+    def _access(self) -> Access:
         if self._operation:
-            return self._operation.access is Access.OPEN
-        return any(permission.__class__.__name__ == "Open" for permission in self.view.get_permissions())
+            return self._operation.access
+        names = {type(permission).__name__ for permission in self.view.get_permissions()}
+        return Access.OPEN if "Open" in names else Access.STAFF if "Staff" in names else Access.USER
 
     def get_operation_id(self) -> str:
         route = getattr(self.view, "route", None)
@@ -88,7 +89,7 @@ class RouteSchema(AutoSchema):
         return who[self._operation.access]
 
     def get_auth(self) -> list[dict[str, Any]]:
-        return [] if self._is_open else [{"accessToken": []}]
+        return [] if self._access is Access.OPEN else list(super().get_auth())
 
     def get_request_serializer(self) -> Any:
         return self._operation.body if self._operation else super().get_request_serializer()
@@ -112,29 +113,40 @@ class RouteSchema(AutoSchema):
 
     def get_response_serializers(self) -> Any:
         operation = self._operation
-        if operation:
-            answer = operation.answer or OpenApiResponse(description="Done.")
-            successes: dict[Any, Any] = dict.fromkeys(operation.statuses, answer)
-        else:
-            declared: Any = super().get_response_serializers()
-            successes = declared if isinstance(declared, dict) else {200: declared}
-        return successes | {
-            (status, PROBLEM): OpenApiResponse(Problem, description=MEANINGS[status]) for status in self._errors()
+        if operation is None:
+            return super().get_response_serializers()
+        return dict.fromkeys(operation.statuses, operation.answer or OpenApiResponse(description="Done."))
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        """The successes, and beside them the problems; also where a decorator names the successes."""
+        problems = {
+            str(status): self._get_response_for_code(  # type: ignore[no-untyped-call]
+                OpenApiResponse(Problem, description=MEANINGS[status]), str(status), (PROBLEM,), direction
+            )
+            for status in self._errors()
         }
+        return dict(super()._get_response_bodies(direction)) | problems
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """An answer holds each of its members, also those that need not be sent."""
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "response":
+            optional: frozenset[str] = getattr(serializer, "optional_members", frozenset())
+            schema["required"] = sorted(set(schema["properties"]) - optional)
+        return schema
 
     def _errors(self) -> list[int]:
         operation = self._operation
         codes = {400, 401, 406, 429, 503}
         if self.method not in {"GET", "HEAD"}:
             codes |= {403, 411, 413}
-        has_body: bool = self.get_request_serializer() is not None
-        if has_body:
+        if self.method in {"POST", "PUT", "PATCH"} and self.get_request_serializer() is not None:
             codes.add(415)
         if "{" in self.path:
             codes.add(404)
         if operation is not None:
             codes |= {404, 502, 504, *operation.errors}
-        if operation is not None and operation.access is Access.STAFF:
+        if self._access is Access.STAFF:
             codes.add(403)
         if getattr(self.view, "asks_a_service", False):
             codes |= {502, 504}

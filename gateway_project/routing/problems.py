@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.response import Response
 
 from common import errors, upstream
+from common.rendering import JSONRenderer
 from common.tracing import note
 
 
@@ -82,9 +84,12 @@ class KeysDisagree(UpstreamProblem):
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Plaza's handler, which also knows `UpstreamError`."""
+    """Plaza's handler, which also knows `UpstreamError`; the errors of views that render YAML or a page are JSON."""
     if isinstance(error, upstream.UpstreamError):
         error = problem_of(error)
+    request = context["request"]
+    if not isinstance(getattr(request, "accepted_renderer", None), (JSONRenderer, BrowsableAPIRenderer)):
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     return errors.exception_handler(error, context)
 
 

@@ -9,11 +9,13 @@ from .views import ProxyView
 
 
 def _pattern(route: Route) -> URLPattern:
-    methods = [method.lower() for method in route.operations]
+    methods = [method.lower() for method in (*route.operations, "OPTIONS")]
+    if "GET" in route.operations:
+        methods.append("head")
     view: Any = type(
         f"{route.name.title().replace('-', '')}View",
         (ProxyView,),
-        {"route": route, "http_method_names": [*methods, "head", "options"], "__doc__": None},
+        {"route": route, "http_method_names": methods, "__doc__": None},
     )
     pattern: URLPattern = path(route.path, view.as_view(), name=route.name)
     return pattern

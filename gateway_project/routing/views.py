@@ -80,7 +80,10 @@ class ProxyView(APIView):
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> serializers.BaseSerializer[Any]:
         """For the browsable API's forms: what the method at hand takes."""
-        return (self.operation.body or serializers.Serializer)(*args, **kwargs)
+        serializer = (self.operation.body or serializers.Serializer)(*args, **kwargs)
+        for name in [name for name, field in serializer.fields.items() if field.read_only]:
+            del serializer.fields[name]
+        return serializer
 
     def get_view_name(self) -> str:
         """"Product" for one of the products, "Products" for the list; a heading in the browsable API."""
@@ -151,7 +154,7 @@ class IndexView(APIView):
         names = [route.name for route in ROUTES if "<" not in route.path]
         own = ("auth-token", "auth-token-refresh", "auth-token-verify", "auth-logout", "auth-sessions")
         paths = sorted(reverse(name) for name in (*names, *own, "status-api", "schema", "docs"))
-        return Response({path.removeprefix(f"{API}/").strip("/"): request.build_absolute_uri(path) for path in paths})
+        return Response({path.removeprefix(f"{API}/").strip("/"): path for path in paths})
 
     def get_view_name(self) -> str:
         return "Plaza"

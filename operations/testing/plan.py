@@ -10,43 +10,42 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..layout import PROJECTS, ROOT, manage
+from . import markers
 from .job import Job
 from .lanes import LANES, MARKERS, Lane, postgres_url
 
 # Roughly the seconds that each takes, so that the longest begin first.
-SUITES = {
-    "system": 120,
-    "gateway": 60,
-    "orders": 50,
-    "products": 50,
-    "users": 40,
-    "operations": 25,
-    "common": 20,
+SUITES = {"system": 120, "gateway": 60, "orders": 50, "products": 50, "users": 40, "operations": 30, "common": 20}
+MEASURED = {
+    "gateway": "gateway_project",
+    "users": "users_project",
+    "products": "products_project",
+    "orders": "orders_project",
+    "common": "common",
 }
-MEASURED = {"gateway": "gateway_project", "users": "users_project", "products": "products_project",
-            "orders": "orders_project", "common": "common"}  # fmt: skip
 RUN_VARIABLE = "PLAZA_TEST_RUN"  # in every process of a run, by which strays are found
 # What the caller's shell may hold for a running Plaza, and what no suite may depend on.
 NOT_HANDED_ON = (
-    *(f"{name}_DATABASE_URL" for name in ("GATEWAY", "USERS", "PRODUCTS", "ORDERS")),
-    *(
-        "REDIS_URL",
-        "USERS_URL",
-        "PRODUCTS_URL",
-        "ORDERS_URL",
-        "PUBLIC_URL",
-        "ALLOWED_HOSTS",
-        "CORS_ALLOWED_ORIGINS",
-    ),
-    *(
-        "TRUSTED_PROXIES",
-        "DEBUG",
-        "LOG_LEVEL",
-        "METRICS_TOKEN",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "PLAZA_SYSTEM",
-    ),
-    *("PLAZA_ADMIN_PASSWORD", "PLAZA_DATA_DIR", "DJANGO_SETTINGS_MODULE"),
+    "GATEWAY_DATABASE_URL",
+    "USERS_DATABASE_URL",
+    "PRODUCTS_DATABASE_URL",
+    "ORDERS_DATABASE_URL",
+    "REDIS_URL",
+    "USERS_URL",
+    "PRODUCTS_URL",
+    "ORDERS_URL",
+    "PUBLIC_URL",
+    "ALLOWED_HOSTS",
+    "CORS_ALLOWED_ORIGINS",
+    "TRUSTED_PROXIES",
+    "DEBUG",
+    "LOG_LEVEL",
+    "METRICS_TOKEN",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "DJANGO_SETTINGS_MODULE",
+    "PLAZA_ADMIN_PASSWORD",
+    "PLAZA_DATA_DIR",
+    "PLAZA_SYSTEM",
 )
 
 
@@ -100,7 +99,7 @@ class Plan:
         if is_measured:
             python += ["coverage", "run", "--branch", "-m"]
         job = self._job(job_name, [*python, "pytest", f"tests/{suite}", "-q", "-m", marker], weight=SUITES[suite])
-        options = [f"--junitxml={job.report}", "-p", "no:cacheprovider"]
+        options = [f"--junitxml={job.report}", "-p", "no:cacheprovider", "-p", markers.__name__]
         # The real processes of several suites at once would only measure each other.
         alone_with = frozenset({"system"} if suite == "system" else ())
         return replace(job, command=[*job.command, *options], alone_with=alone_with, is_suite=True)

@@ -31,8 +31,8 @@ class Wants(models.TextChoices):
 class Order(models.Model):
     """Prices, `total` and `currency` are products' to say: null until it has. `refusal` is what a rejected one is told.
 
-    The outbox: `wants` is due at `due_at`, was tried `attempts` times, and is somebody's until `claimed_until`.
-    A parked one waits for `manage.py retry_parked`.
+    The outbox: `wants` is due at `due_at`, was tried `attempts` times, the last `hopeless` of them answered with what
+    trying again won't mend, and is somebody's until `claimed_until`. A parked one waits for `manage.py retry_parked`.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -51,6 +51,7 @@ class Order(models.Model):
     wants = models.CharField(max_length=8, choices=Wants, default=Wants.NOTHING, blank=True)
     due_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)
+    hopeless = models.PositiveIntegerField(default=0)
     claimed_until = models.DateTimeField(null=True)
     parked_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=200, blank=True)

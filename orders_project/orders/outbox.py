@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 
 CLAIM = timedelta(seconds=10)  # longer than a call to products can take
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
-PARK_AFTER = 8  # tries, all of them answered with something that trying again won't mend
+LONGEST_PAUSE_S = 5.0  # so that what an outage left undone is done seconds after it
+PARK_AFTER = 8  # tries in a row, all of them answered with something that trying again won't mend
 
 
 def deliver(order_id: UUID, products: ProductsClient, deadline: Deadline | None = None) -> None:
@@ -37,7 +37,7 @@ def deliver(order_id: UUID, products: ProductsClient, deadline: Deadline | None 
         elif order.wants == Wants.RELEASED:
             products.release(order_id, deadline)
             Order.objects.filter(pk=order_id, wants=Wants.RELEASED).update(
-                wants=Wants.NOTHING, claimed_until=None, last_error=""
+                wants=Wants.NOTHING, claimed_until=None, parked_at=None, last_error=""
             )
     except (UpstreamError, NotUnderstood) as error:
         _postpone(order, error)
@@ -48,7 +48,13 @@ def settle(order_id: UUID, verdict: Verdict) -> None:
     with transaction.atomic():
         now = timezone.now()
         pending = Order.objects.filter(pk=order_id, status=Status.PENDING)
-        settled = {"wants": Wants.NOTHING, "claimed_until": None, "last_error": "", "updated_at": now}
+        settled = {
+            "wants": Wants.NOTHING,
+            "claimed_until": None,
+            "parked_at": None,
+            "last_error": "",
+            "updated_at": now,
+        }
         if verdict.state == "held":
             total = sum((line.unit_price * line.quantity for line in verdict.lines), Decimal(0))
             new_status = Status.CONFIRMED
@@ -83,20 +89,25 @@ def claim_due(limit: int) -> list[UUID]:
 
 def retry_parked() -> int:
     """Make parked orders due again; how many."""
-    return Order.objects.exclude(parked_at=None).update(parked_at=None, attempts=0, due_at=timezone.now())
+    return Order.objects.exclude(parked_at=None).update(parked_at=None, attempts=0, hopeless=0, due_at=timezone.now())
 
 
 def _postpone(order: Order, error: Exception) -> None:
     now = timezone.now()
     pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(order.attempts, 10)) * random.uniform(0.5, 1)
-    if isinstance(error, NotCalled):
-        pause_s = min(pause_s, error.retry_after_s)  # nothing was tried, so nothing was learnt about the order
-    hopeless = isinstance(error, NotUnderstood | BrokenContract) and order.attempts + 1 >= PARK_AFTER
+    tried, hopeless = 1, 0
+    if isinstance(error, NotCalled):  # so nothing was learnt about the order
+        tried, hopeless = 0, order.hopeless
+        pause_s = min(pause_s, error.retry_after_s)
+    elif isinstance(error, NotUnderstood | BrokenContract):
+        hopeless = order.hopeless + 1
+    parked = hopeless >= PARK_AFTER
     Order.objects.filter(pk=order.pk, wants=order.wants).update(
-        attempts=F("attempts") + (0 if isinstance(error, NotCalled) else 1),
+        attempts=F("attempts") + tried,
+        hopeless=hopeless,
         due_at=now + timedelta(seconds=pause_s),
         claimed_until=None,
-        parked_at=now if hopeless else None,
+        parked_at=now if parked else None,
         last_error=str(error)[:200],
     )
-    log.warning("order postponed", order_id=str(order.pk), wants=order.wants, error=str(error), parked=hopeless)
+    log.warning("order postponed", order_id=str(order.pk), wants=order.wants, error=str(error), parked=parked)

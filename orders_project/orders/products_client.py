@@ -1,6 +1,7 @@
 """Products as orders knows it: reserve and release, answered by a verdict."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -78,37 +79,39 @@ class ProductsClient:
     def reserve(self, order_id: UUID, wanted: list[tuple[UUID, int]], deadline: Deadline | None = None) -> Verdict:
         """Raises `UpstreamError` or `NotUnderstood`."""
         items = [{"product_id": str(product_id), "quantity": quantity} for product_id, quantity in wanted]
-        return self._ask("PUT", order_id, {"items": items}, deadline)
+        call = self._call("PUT", order_id, json.dumps({"items": items}).encode())
+        return self._ask(call, lambda answer: self._read(answer, order_id, sorted(wanted)), deadline)
 
     def release(self, order_id: UUID, deadline: Deadline | None = None) -> Verdict:
         """Raises `UpstreamError` or `NotUnderstood`."""
-        return self._ask("DELETE", order_id, None, deadline)
+        return self._ask(self._call("DELETE", order_id), lambda answer: self._read(answer, order_id, None), deadline)
 
-    def _ask(self, method: str, order_id: UUID, body: dict[str, Any] | None, deadline: Deadline | None) -> Verdict:
-        call = Call(
-            method,
-            f"/reservations/{order_id}/",
-            body=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._issuer.issue()}"},
-            replay_safe=True,
-        )
-        answer = self.upstream.call(call, lambda answer: self._read(order_id, answer), deadline)
+    def _call(self, method: str, order_id: UUID, body: bytes | None = None) -> Call:
+        headers = {"Authorization": f"Bearer {self._issuer.issue()}"}
+        return Call(method, f"/reservations/{order_id}/", body=body, headers=headers, replay_safe=True)
+
+    def _ask(self, call: Call, check: Callable[[Answer], Verdict | int], deadline: Deadline | None) -> Verdict:
+        answer = self.upstream.call(call, check, deadline)
         if isinstance(answer, Verdict):
             return answer
         raise NotUnderstood(f"products answered {answer}")
 
-    def _read(self, order_id: UUID, answer: Answer) -> Verdict | int:
+    def _read(self, answer: Answer, order_id: UUID, may_hold: list[tuple[UUID, int]] | None) -> Verdict | int:
         if answer.status >= 400:
             return answer.status
+        if answer.status >= 300:
+            raise BrokenContract(self.upstream.name, f"answered {answer.status}")
         try:
             data = VerdictAnswer(data=json.loads(answer.body))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BrokenContract(self.upstream.name, "the verdict is not JSON") from error
         if not data.is_valid():
             raise BrokenContract(self.upstream.name, f"the verdict's {', '.join(data.errors)}")
         values = data.validated_data
-        held_nothing = values["state"] == "held" and not values["items"]
-        if values["order_id"] != order_id or held_nothing or (values["state"] == "refused") != bool(values["refusal"]):
+        lines = sorted((item["product_id"], item["quantity"]) for item in values["items"])
+        held_otherwise = values["state"] == "held" and (lines != may_hold or not values["currency"])
+        refusal_is_odd = (values["state"] == "refused") != bool(values["refusal"])
+        if values["order_id"] != order_id or held_otherwise or refusal_is_odd:
             raise BrokenContract(self.upstream.name, "the verdict contradicts itself")
         refusal = json.loads(answer.body)["refusal"]
         return Verdict(values["state"], values["currency"], tuple(HeldLine(**i) for i in values["items"]), refusal)

@@ -1,8 +1,8 @@
 """What the orders service reads and writes."""
 
-from decimal import Decimal
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.serializers import PageQuery, PageSerializer, StrictSerializer
@@ -21,13 +21,9 @@ class ItemSerializer(serializers.ModelSerializer[OrderLine]):
         fields = ("product_id", "sku", "name", "unit_price", "quantity", "line_total")
         read_only_fields = fields
 
-    def get_line_total(self, line: OrderLine) -> Decimal | None:
-        return None if line.unit_price is None else line.unit_price * line.quantity
-
-    def to_representation(self, line: OrderLine) -> dict[str, Any]:
-        data = super().to_representation(line)
-        total = data["line_total"]
-        return {**data, "line_total": None if total is None else f"{total:.2f}"}
+    @extend_schema_field(serializers.DecimalField(max_digits=19, decimal_places=2, allow_null=True))
+    def get_line_total(self, line: OrderLine) -> str | None:
+        return None if line.unit_price is None else f"{line.unit_price * line.quantity:.2f}"
 
 
 class EventSerializer(serializers.ModelSerializer[OrderEvent]):

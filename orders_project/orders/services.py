@@ -129,6 +129,7 @@ def cancel_order(*, order_id: UUID, by: UUID | None) -> None:
             wants=Wants.RELEASED,
             due_at=now,
             attempts=0,
+            hopeless=0,
             parked_at=None,
             claimed_until=now + INLINE_CLAIM,
         )

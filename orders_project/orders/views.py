@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -41,15 +42,13 @@ class OrderListView(APIView):
     @extend_schema(operation_id="orders_list", parameters=[OrderQuery], responses=OrderPage)
     def get(self, request: Request) -> Response:
         query = OrderQuery.read(request)
-        caller = caller_of(request)
-        orders = services.visible_orders(user_id=None if caller.is_staff else caller.user_id)
         lookups = {
             "status": "status",
             "created_after": "created_at__gt",
             "created_before": "created_at__lt",
             "user_id": "user_id",
         }
-        orders = orders.filter(**{lookups[name]: query[name] for name in lookups if name in query})
+        orders = _orders(request).filter(**{lookups[name]: query[name] for name in lookups if name in query})
         page = paginate(orders, path=request.path, query=query, ordering="-created_at")
         return Response(OrderPage({"next": page.next, "previous": page.previous, "results": page.rows}).data)
 
@@ -57,7 +56,11 @@ class OrderListView(APIView):
     def post(self, request: Request) -> Response:
         data = OrderInput(data=request.data)
         data.is_valid(raise_exception=True)
-        order, replayed = services.place_order(_placement(request, data.validated_data))
+        placement = _placement(request, data.validated_data)
+        try:
+            order, replayed = services.place_order(placement)
+        except Order.DoesNotExist as error:
+            raise Http404 from error
         if order.status == Status.PENDING:
             deliver(order.pk, products_client(), deadline_of(request))
         return _placed(_visible(request, order.pk), replayed=replayed)
@@ -98,10 +101,15 @@ class CancelView(APIView):
         return Response(OrderSerializer(_visible(request, order_id)).data)
 
 
-def _visible(request: Request, order_id: UUID) -> Order:
+def _orders(request: Request) -> QuerySet[Order]:
     caller = caller_of(request)
-    orders = services.visible_orders(user_id=None if caller.is_staff else caller.user_id)
-    order = orders.filter(pk=order_id).first()
+    if caller.user_id is None and not caller.is_staff:  # for `visible_orders`, no user is all users
+        raise PermissionDenied("An order is somebody's.")
+    return services.visible_orders(user_id=None if caller.is_staff else caller.user_id)
+
+
+def _visible(request: Request, order_id: UUID) -> Order:
+    order = _orders(request).filter(pk=order_id).first()
     if order is None:
         raise Http404
     return order

@@ -11,6 +11,7 @@ from django.utils import timezone
 from common.identifiers import new_id
 
 MAX_STOCK = 1_000_000_000
+SKU_FORMAT = RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
 class Category(models.Model):
@@ -31,7 +32,7 @@ class Product(models.Model):
     """`stock` is what can still be sold. A hidden product keeps its row: its SKU stays taken, holds are released."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    sku = models.CharField(max_length=40, unique=True, validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")])
+    sku = models.CharField(max_length=40, unique=True, validators=[SKU_FORMAT])
     name = models.CharField(max_length=200)
     description = models.TextField(max_length=10_000, blank=True)
     price = models.DecimalField(max_digits=12, decimal_places=2, validators=[MinValueValidator(0)])
@@ -47,7 +48,7 @@ class Product(models.Model):
             models.CheckConstraint(condition=Q(stock__gte=0, stock__lte=MAX_STOCK), name="products_stock_in_range"),
             models.CheckConstraint(condition=Q(price__gte=0), name="products_price_not_negative"),
         )
-        # One keyset index for each ordering, alone, within a category, and of what is in stock.
+        # One keyset index for each ordering, alone, within a category, of what is in stock and of what is not.
         indexes = tuple(
             models.Index(fields=(*leading, column, "id"), name=f"products_{column}{suffix}", condition=condition)
             for column in ("created_at", "price", "name")
@@ -55,6 +56,7 @@ class Product(models.Model):
                 ((), "", Q(hidden_at=None)),
                 (("category",), "_cat", Q(hidden_at=None)),
                 ((), "_avail", Q(hidden_at=None, stock__gt=0)),
+                ((), "_out", Q(hidden_at=None, stock=0)),
             )
         )
 

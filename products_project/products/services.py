@@ -114,8 +114,10 @@ def move_stock(movement: Movement, *, key: str | None, precondition: Preconditio
         return earlier, True
     try:
         with transaction.atomic():
+            # The row comes first: its key makes a second request with it wait, and then fail.
+            row = StockMovement.objects.create(**asdict(movement), idempotency_key=key)
             _change_stock(movement, precondition)
-            return StockMovement.objects.create(**asdict(movement), idempotency_key=key), False
+            return row, False
     except IntegrityError:  # another request with this key was first
         if earlier := _replayed(movement, key):
             return earlier, True
@@ -156,7 +158,8 @@ def create_category(*, name: str, slug: str = "", **fields: Any) -> Category:
     if not slug:
         raise ValidationError({"slug": [_("Give a slug: none can be made of this name.")]})
     try:
-        return Category.objects.create(name=name, slug=slug, **fields)
+        with transaction.atomic():
+            return Category.objects.create(name=name, slug=slug, **fields)
     except IntegrityError as error:
         raise SlugTaken from error
 

@@ -185,10 +185,11 @@ def product_response(product: Product, **kwargs: Any) -> Response:
 
 def if_match(request: Request) -> services.Precondition:
     """Whether a product is still as the request's `If-Match` (RFC 9110, 13.1.1) knows it."""
-    wanted = parse_etags(request.headers.get("If-Match", ""))
+    header = request.headers.get("If-Match", "")
+    wanted = parse_etags(header)
 
     def holds(product: Product) -> bool:
-        return not wanted or wanted == ["*"] or _etag(ProductSerializer(product).data) in wanted
+        return not header or wanted == ["*"] or _etag(ProductSerializer(product).data) in wanted
 
     return holds
 

@@ -1,4 +1,5 @@
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ def test_bench_reads_its_own_options(plaza: Plaza) -> None:
     benchmarks.mkdir()
     (benchmarks / "__main__.py").write_text("import sys; print(sys.argv[1:])")
     answer = Plaza(plaza.root, None).run("bench", "--help", "--seconds", "5")
+    shutil.rmtree(benchmarks)
     assert answer.stdout == "['--help', '--seconds', '5']\n"
 
 

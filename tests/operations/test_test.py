@@ -88,4 +88,4 @@ def test_interrupted_it_takes_all_that_it_started_with_it(plaza: Plaza, project:
 def test_an_unknown_project_is_refused(plaza: Plaza) -> None:
     answer = Plaza(plaza.root, None).run("test", "payments")
     assert answer.returncode == 2
-    assert "invalid choice: 'payments'" in answer.stderr
+    assert "there is no suite `payments`; there are system, gateway" in answer.stderr

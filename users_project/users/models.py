@@ -64,3 +64,10 @@ class User(AbstractBaseUser):
         if self.password:
             self.password_version += 1
         super().set_password(raw_password)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        version = self.password_version
+        try:
+            return super().check_password(raw_password)
+        finally:
+            self.password_version = version  # Django may have hashed the same password anew, at a higher cost

@@ -78,7 +78,7 @@ def update_user(*, user_id: UUID, by: Caller, changes: dict[str, Any]) -> User:
         User.DoesNotExist, UsernameTaken, RoleNotYours, LastStaffAccount
     """
     with transaction.atomic():
-        user = live_users().select_for_update().get(pk=user_id)
+        user = _lock_with_staff(user_id) if {"is_staff", "is_active"} & changes.keys() else _lock(user_id)
         role_changed = any(
             name in changes and changes[name] != getattr(user, name) for name in ("is_staff", "is_active")
         )
@@ -99,7 +99,7 @@ def change_password(*, user_id: UUID, current_password: str, new_password: str) 
         ValidationError: the current password is another, or the new one is too weak.
     """
     with transaction.atomic():
-        user = live_users().select_for_update().get(pk=user_id)
+        user = _lock(user_id)
         if not user.check_password(current_password):
             raise ValidationError({"current_password": [_("This is not the current password.")]})
         check_password_strength(new_password, user, member="new_password")
@@ -115,9 +115,9 @@ def delete_user(*, user_id: UUID) -> None:
         User.DoesNotExist, LastStaffAccount
     """
     with transaction.atomic():
-        user = live_users().select_for_update().get(pk=user_id)
+        user = _lock_with_staff(user_id)
         _require_other_staff(user)
-        user.username = f"deleted-{user.pk}"
+        user.username = f"deleted/{user.pk}"  # "/" is in no username, so nobody can have taken it
         user.email = user.first_name = user.last_name = ""
         user.is_active = user.is_staff = False
         user.set_unusable_password()
@@ -142,12 +142,22 @@ def check_password_strength(password: str, user: User, member: str = "password")
         raise ValidationError({member: list(error.messages)}) from error
 
 
+def _lock(user_id: UUID) -> User:
+    return live_users().select_for_update().get(pk=user_id)
+
+
+def _lock_with_staff(user_id: UUID) -> User:
+    """Locks all active staff too, in id order: of two who demote each other one waits, and is refused."""
+    wanted = Q(pk=user_id) | Q(is_staff=True, is_active=True)
+    locked = {user.pk: user for user in live_users().filter(wanted).order_by("pk").select_for_update()}
+    if user_id not in locked:
+        raise User.DoesNotExist
+    return locked[user_id]
+
+
 def _require_other_staff(user: User) -> None:
-    """Locks the active staff in id order, so that of two who demote each other one is refused."""
-    if not (user.is_staff and user.is_active):
-        return
-    staff = live_users().filter(is_staff=True, is_active=True).order_by("pk")
-    if set(staff.select_for_update().values_list("pk", flat=True)) <= {user.pk}:
+    others = live_users().filter(is_staff=True, is_active=True).exclude(pk=user.pk)
+    if user.is_staff and user.is_active and not others.exists():
         raise LastStaffAccount
 
 

@@ -27,8 +27,14 @@ from .serializers import (
 )
 
 
-class UserListView(APIView):
+class AccountsView(APIView):
     callers = ("gateway",)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        return super().handle_exception(Http404() if isinstance(exc, User.DoesNotExist) else exc)
+
+
+class UserListView(AccountsView):
     permission_classes = (StaffOnly,)
 
     @extend_schema(operation_id="users_list", parameters=[UserQuery], responses=UserPage)
@@ -47,9 +53,7 @@ class UserListView(APIView):
         return Response(UserSerializer(services.register_user(**data.validated_data)).data, status=201)
 
 
-class RegistrationView(APIView):
-    callers = ("gateway",)
-
+class RegistrationView(AccountsView):
     @extend_schema(request=RegistrationInput, responses={201: UserSerializer})
     def post(self, request: Request) -> Response:
         data = RegistrationInput(data=request.data)
@@ -57,10 +61,8 @@ class RegistrationView(APIView):
         return Response(UserSerializer(services.register_user(**data.validated_data)).data, status=201)
 
 
-class UserView(APIView):
+class UserView(AccountsView):
     """One account, for itself and for staff; for anyone else it does not exist. Without an id, one's own."""
-
-    callers = ("gateway",)
 
     @extend_schema(responses=UserSerializer)
     def get(self, request: Request, user_id: UUID | None = None) -> Response:
@@ -95,10 +97,8 @@ class UserView(APIView):
         return user
 
 
-class PasswordView(APIView):
+class PasswordView(AccountsView):
     """POST /users/me/password/"""
-
-    callers = ("gateway",)
 
     @extend_schema(request=PasswordInput, responses={204: None})
     def post(self, request: Request) -> Response:
@@ -111,10 +111,8 @@ class PasswordView(APIView):
         return Response(status=204)
 
 
-class CredentialsView(APIView):
+class CredentialsView(AccountsView):
     """POST /credentials/: whose they are, or null; 200 either way, so that a 401 always means the internal token."""
-
-    callers = ("gateway",)
 
     @extend_schema(request=CredentialsInput, responses=CredentialsVerdict)
     def post(self, request: Request) -> Response:
@@ -123,10 +121,8 @@ class CredentialsView(APIView):
         return Response(CredentialsVerdict({"user": services.verify_credentials(**data.validated_data)}).data)
 
 
-class AccountView(APIView):
+class AccountView(AccountsView):
     """GET /accounts/{id}/: what the gateway re-reads before it renews a session."""
-
-    callers = ("gateway",)
 
     @extend_schema(responses=AccountSerializer)
     def get(self, request: Request, user_id: UUID) -> Response:

@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('wants', models.CharField(blank=True, choices=[('', 'nothing'), ('held', 'Held'), ('released', 'Released')], default='', max_length=8)),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('attempts', models.PositiveIntegerField(default=0)),
+                ('hopeless', models.PositiveIntegerField(default=0)),
                 ('claimed_until', models.DateTimeField(null=True)),
                 ('parked_at', models.DateTimeField(null=True)),
                 ('last_error', models.CharField(blank=True, max_length=200)),

@@ -96,6 +96,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='product',
+            index=models.Index(condition=models.Q(('hidden_at', None), ('stock', 0)), fields=['created_at', 'id'], name='products_created_at_out'),
+        ),
+        migrations.AddIndex(
+            model_name='product',
             index=models.Index(condition=models.Q(('hidden_at', None)), fields=['price', 'id'], name='products_price'),
         ),
         migrations.AddIndex(
@@ -108,6 +112,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='product',
+            index=models.Index(condition=models.Q(('hidden_at', None), ('stock', 0)), fields=['price', 'id'], name='products_price_out'),
+        ),
+        migrations.AddIndex(
+            model_name='product',
             index=models.Index(condition=models.Q(('hidden_at', None)), fields=['name', 'id'], name='products_name'),
         ),
         migrations.AddIndex(
@@ -117,6 +125,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='product',
             index=models.Index(condition=models.Q(('hidden_at', None), ('stock__gt', 0)), fields=['name', 'id'], name='products_name_avail'),
+        ),
+        migrations.AddIndex(
+            model_name='product',
+            index=models.Index(condition=models.Q(('hidden_at', None), ('stock', 0)), fields=['name', 'id'], name='products_name_out'),
         ),
         migrations.AddConstraint(
             model_name='product',

@@ -1,13 +1,15 @@
-"""`manage.py relay`: finishes what a crash or an outage left undone. Any number may run at once."""
+"""`manage.py relay`: tables first, then what a crash or an outage left undone. Any number may run at once."""
 
 import signal
 import threading
 from typing import Any
 
 import structlog
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
+from common.databases import migration_lock
 from common.tracing import begin_trace
 from orders_project.orders.outbox import claim_due, deliver
 from orders_project.orders.products_client import products_client
@@ -16,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Repeat what orders want of products until it is done; runs until SIGTERM or Ctrl-C."
+    help = "Make or migrate the tables, then repeat what orders want of products; runs until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--interval", type=float, default=0.5, help="seconds between looks (default: %(default)s)")
@@ -27,6 +29,9 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        with migration_lock():
+            call_command("migrate", interactive=False, verbosity=0)
+        log.info("relay started", interval_s=options["interval"], batch=options["batch"])
         while not stop.is_set():
             worked = self._work(options["batch"], stop)
             if options["once"] and not worked:

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 
+from common.errors import flatten
 from common.settings import env
-from users_project.users.services import UsernameTaken, register_user
+from users_project.users.services import UsernameTaken, live_users, register_user
 
 
 class Command(BaseCommand):
@@ -21,13 +22,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         username: str = options["username"]
+        if live_users().filter(username__iexact=username).exists():
+            return
         given = env("PLAZA_ADMIN_PASSWORD")
         password = given or secrets.token_urlsafe(12)
         try:
             register_user(username=username, email=f"{username}@plaza.example", password=password, is_staff=True)
-        except UsernameTaken:
+        except UsernameTaken:  # another start made it meanwhile
             return
         except ValidationError as error:
-            raise CommandError(f"PLAZA_ADMIN_PASSWORD is too weak: {error.detail}") from error
+            reasons = " ".join(fault["detail"] for fault in flatten(error.get_full_details()))
+            raise CommandError(f"PLAZA_ADMIN_PASSWORD is too weak. {reasons}") from error
         shown = "the one in PLAZA_ADMIN_PASSWORD" if given else password
         self.stdout.write(f"Made the user {username}, password: {shown}")

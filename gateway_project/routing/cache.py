@@ -1,0 +1,172 @@
+"""Answers that a service marks `Cache-Control: public`, kept by what selects them (RFC 9111), served stale while
+the service fails (RFC 5861).
+
+An entry remembers the service's generation, read before the fetch. A write through the gateway begins a new one, so
+what was fetched before or during the write is no longer fresh; a deletion also forbids serving it stale.
+"""
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import msgspec
+from prometheus_client import Counter
+
+from common.resilience import Bulkhead, BulkheadFull
+from common.upstream import BulkheadRejected, TimedOut, UpstreamError
+
+from .shared import Store, store
+
+GENERATION_TTL_S = 7 * 24 * 3600  # longer than anything may be served stale
+MAX_FOLLOWERS = 8  # threads that may wait for another's fetch, for each service
+FOLLOW_S = 3.0
+
+CACHE = Counter("plaza_cache_total", "Lookups, by how they ended.", ["service", "result"])
+
+_DIRECTIVE = re.compile(r"([a-z-]+)(?:=\"?(\d+)\"?)?")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A checked answer as it was sent. `stored_at` is Unix seconds, the lifetimes are seconds from then."""
+
+    body: bytes
+    headers: dict[str, str]
+    stored_at: float
+    fresh_s: int
+    stale_s: int
+    generation: bytes
+    deletions: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch brought: `entry` is None where the answer may not be kept; `value` is the answer itself."""
+
+    value: object
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    entry: Entry
+    age_s: int
+    detail: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        status = f"plaza; hit; detail={self.detail}" if self.detail else "plaza; hit"
+        return {**self.entry.headers, "Age": str(self.age_s), "Cache-Status": status}
+
+
+def lifetimes(cache_control: str) -> tuple[int, int] | None:
+    """Seconds fresh and seconds servable on error, of an answer marked public; None for any other."""
+    directives = {m[1]: int(m[2] or 0) for m in _DIRECTIVE.finditer(cache_control.lower())}
+    if "public" not in directives or "no-store" in directives:
+        return None
+    return directives.get("max-age", 0), directives.get("stale-if-error", 0)
+
+
+class AnswerCache:
+    """Shared by the process's threads, and through `store` by its fellow processes."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._flights: dict[str, Future[Fetched]] = {}
+        self._followers: dict[str, Bulkhead] = {}
+        self._lock = threading.Lock()
+
+    def serve(self, service: str, selectors: Mapping[str, str], fetch: Callable[["Generation"], Fetched]) -> Hit | Fetched:
+        """A fresh entry, else what `fetch` brings, else, when the service fails, an entry that may be served stale.
+
+        Of concurrent misses for one key only one fetches.
+
+        Raises:
+            UpstreamError: of the fetch, when nothing may be served instead.
+        """
+        key = _key(service, selectors)
+        entry, generation = self._look_up(service, key)
+        if entry and entry.generation == generation.writes and self._age(entry) < entry.fresh_s:
+            CACHE.labels(service, "hit").inc()
+            return Hit(entry, int(self._age(entry)))
+        try:
+            fetched = self._fetch_once(service, key, lambda: fetch(generation))
+        except UpstreamError:
+            if entry and entry.deletions == generation.deletions and self._age(entry) < entry.stale_s:
+                CACHE.labels(service, "stale").inc()
+                return Hit(entry, int(self._age(entry)), "stale-if-error")
+            raise
+        CACHE.labels(service, "miss").inc()
+        return fetched
+
+    def expire(self, service: str, *, deleted: bool) -> None:
+        """After a write to `service`: what is kept of it is no longer fresh; after a deletion it is never served."""
+        self._store.count(_generation_key(service, "writes"), GENERATION_TTL_S)
+        if deleted:
+            self._store.count(_generation_key(service, "deletions"), GENERATION_TTL_S)
+
+    def keep(self, service: str, selectors: Mapping[str, str], entry: Entry) -> None:
+        ttl_s = max(entry.fresh_s, entry.stale_s)
+        if ttl_s:
+            self._store.put(_key(service, selectors), msgspec.msgpack.encode(entry), ttl_s)
+
+    def now(self) -> float:
+        return self._clock()
+
+    def _look_up(self, service: str, key: str) -> tuple[Entry | None, "Generation"]:
+        keys = [key, _generation_key(service, "writes"), _generation_key(service, "deletions")]
+        kept, writes, deletions = self._store.get_many(keys)
+        entry = msgspec.msgpack.decode(kept, type=Entry) if kept else None
+        return entry, Generation(writes or b"0", deletions or b"0")
+
+    def _age(self, entry: Entry) -> float:
+        return max(0.0, self._clock() - entry.stored_at)
+
+    def _fetch_once(self, service: str, key: str, fetch: Callable[[], Fetched]) -> Fetched:
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is None:
+                own = self._flights[key] = Future()
+        if flight is not None:
+            return self._follow(service, flight)
+        try:
+            own.set_result(fetch())
+        except BaseException as error:
+            own.set_exception(error)
+        finally:
+            with self._lock:
+                del self._flights[key]
+        return own.result()
+
+    def _follow(self, service: str, flight: "Future[Fetched]") -> Fetched:
+        with self._lock:
+            places = self._followers.setdefault(service, Bulkhead(MAX_FOLLOWERS))
+        try:
+            with places.entered():
+                return flight.result(FOLLOW_S)
+        except BulkheadFull as error:
+            raise BulkheadRejected(service, "too many wait for the same answer") from error
+        except TimeoutError as error:
+            raise TimedOut(service, "the fetch of another request did not end in time") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    writes: bytes
+    deletions: bytes
+
+
+def _key(service: str, selectors: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(msgspec.json.encode(sorted(selectors.items()))).hexdigest()
+    return f"plaza:answer:{service}:{digest}"
+
+
+def _generation_key(service: str, name: str) -> str:
+    return f"plaza:generation:{service}:{name}"
+
+
+answers = AnswerCache(store)

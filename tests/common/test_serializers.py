@@ -1,0 +1,184 @@
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from common.errors import flatten
+from common.serializers import PageQuery, PageSerializer, QuerySerializer, StrictSerializer
+
+
+class ItemInput(StrictSerializer):
+    quantity = serializers.IntegerField(min_value=1)
+
+
+class OrderInput(StrictSerializer):
+    id = serializers.IntegerField(read_only=True)
+    note = serializers.CharField(max_length=5, required=False)
+    items: Any = ItemInput(many=True)
+
+
+class ShopQuery(QuerySerializer):
+    search = serializers.CharField(required=False, max_length=5)
+    in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
+    min_price = serializers.DecimalField(required=False, max_digits=5, decimal_places=2)
+    ordering = serializers.ChoiceField(required=False, choices=("name", "-name"), default="-name")
+
+
+class RangeQuery(QuerySerializer):
+    low = serializers.IntegerField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        raise serializers.ValidationError("low is above high")
+
+
+def rows(error: ValidationError) -> list[tuple[str, str, str]]:
+    return [(row["pointer"], row["code"], row["detail"]) for row in flatten(error.get_full_details())]
+
+
+def refusals(data: Any, **kwargs: Any) -> list[tuple[str, str, str]]:
+    serializer = OrderInput(data=data, **kwargs)
+    with pytest.raises(ValidationError) as error:
+        serializer.is_valid(raise_exception=True)
+    return rows(error.value)
+
+
+def read(query: str, serializer: type[QuerySerializer] = ShopQuery) -> dict[str, Any]:
+    return serializer.read(Request(APIRequestFactory().get(f"/?{query}")))
+
+
+def query_refusals(query: str, serializer: type[QuerySerializer] = ShopQuery) -> list[tuple[str, str]]:
+    with pytest.raises(ValidationError) as error:
+        read(query, serializer)
+    return [(pointer, code) for pointer, code, _ in rows(error.value)]
+
+
+def test_known_members_are_taken() -> None:
+    serializer = OrderInput(data={"note": "n", "items": [{"quantity": 2}]})
+    assert serializer.is_valid()
+    assert serializer.validated_data == {"note": "n", "items": [{"quantity": 2}]}
+
+
+def test_an_unknown_member_is_refused_at_its_own_pointer() -> None:
+    data = {"items": [{"quantity": 1, "price": "0.01"}], "total": 1}
+    assert refusals(data) == [
+        ("/items/0/price", "unknown", "Unknown member."),
+        ("/total", "unknown", "Unknown member."),
+    ]
+
+
+def test_a_member_that_cannot_be_written_is_refused() -> None:
+    assert refusals({"id": 1, "items": []}) == [("/id", "read-only", "This member cannot be written.")]
+
+
+def test_all_faults_come_at_once() -> None:
+    assert refusals({"note": "too long", "admin": True}) == [
+        ("/note", "max_length", "Ensure this field has no more than 5 characters."),
+        ("/items", "required", "This field is required."),
+        ("/admin", "unknown", "Unknown member."),
+    ]
+
+
+def test_a_partial_update_refuses_unknown_members_too() -> None:
+    assert refusals({"admin": True}, partial=True) == [("/admin", "unknown", "Unknown member.")]
+
+
+@pytest.mark.parametrize(("data", "code"), [([], "invalid"), ("text", "invalid"), (1, "invalid"), (None, "null")])
+def test_what_is_no_object_is_refused_as_a_whole(data: Any, code: str) -> None:
+    assert [row[:2] for row in refusals(data)] == [("", code)]
+
+
+def test_a_name_with_pointer_notation_is_escaped() -> None:
+    assert refusals({"a~b": 1, "c/d": 2, "items": []}) == [
+        ("/a~0b", "unknown", "Unknown member."),
+        ("/c~1d", "unknown", "Unknown member."),
+    ]
+
+
+def test_the_token_of_a_browsers_form_is_no_unknown_member() -> None:
+    form = QueryDict("csrfmiddlewaretoken=x&quantity=2")
+    serializer = ItemInput(data=form)
+    assert serializer.is_valid()
+    assert serializer.validated_data == {"quantity": 2}
+
+
+def test_an_error_of_a_neighbour_that_names_no_member_goes_through() -> None:
+    class Closed(serializers.Serializer[Any]):
+        def to_internal_value(self, data: Any) -> Any:
+            raise ValidationError(["closed"])
+
+    class Both(StrictSerializer, Closed):
+        pass
+
+    with pytest.raises(ValidationError) as error:
+        Both().to_internal_value({"a": 1})
+    assert error.value.detail == ["closed"]
+
+
+def test_query_parameters_are_read_and_absent_ones_left_out() -> None:
+    assert read("") == {"ordering": "-name"}
+    assert read("search=tea&in_stock=true&ordering=name") == {"search": "tea", "in_stock": True, "ordering": "name"}
+    assert read("in_stock=false")["in_stock"] is False
+
+
+def test_an_empty_value_counts_as_absent() -> None:
+    assert read("search=&in_stock=&min_price=&ordering=") == {"ordering": "-name"}
+
+
+def test_the_browsable_apis_format_is_allowed_and_not_handed_on() -> None:
+    assert read("format=json") == {"ordering": "-name"}
+
+
+def test_an_unknown_parameter_is_refused_even_if_empty() -> None:
+    assert query_refusals("colour=red&size=") == [("?colour", "unknown"), ("?size", "unknown")]
+
+
+@pytest.mark.parametrize("query", ["search=a&search=b", "search=a&search=a", "search=&search=", "format=a&format=b"])
+def test_a_parameter_given_twice_is_refused(query: str) -> None:
+    assert query_refusals(query) == [(f"?{query.partition('=')[0]}", "repeated")]
+
+
+def test_all_parameters_faults_come_at_once() -> None:
+    query = urlencode(
+        {"colour": "red", "search": "too long", "min_price": "cheap", "in_stock": "maybe", "ordering": "x"}
+    )
+    assert query_refusals(query) == [
+        ("?colour", "unknown"),
+        ("?search", "max_length"),
+        ("?in_stock", "invalid"),
+        ("?min_price", "invalid"),
+        ("?ordering", "invalid_choice"),
+    ]
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "1e999", "1.001", "1000000", "cheap"])
+def test_a_price_that_is_none_is_refused(price: str) -> None:
+    assert [pointer for pointer, _ in query_refusals(urlencode({"min_price": price}))] == ["?min_price"]
+
+
+def test_a_null_character_in_a_parameter_is_refused() -> None:
+    assert query_refusals("search=%00") == [("?search", "null_characters_not_allowed")]
+
+
+def test_what_two_parameters_make_wrong_together_points_at_the_query() -> None:
+    assert query_refusals("low=1", RangeQuery) == [("", "invalid")]
+
+
+def test_a_page_has_1_to_100_rows() -> None:
+    assert [read(f"page_size={size}", PageQuery) for size in (1, 100)] == [{"page_size": 1}, {"page_size": 100}]
+    assert query_refusals("page_size=0", PageQuery) == [("?page_size", "min_value")]
+    assert query_refusals("page_size=101", PageQuery) == [("?page_size", "max_value")]
+    assert query_refusals("page_size=ten", PageQuery) == [("?page_size", "invalid")]
+
+
+def test_a_cursor_has_at_most_1000_characters() -> None:
+    assert read("cursor=" + "c" * 1000, PageQuery) == {"cursor": "c" * 1000}
+    assert query_refusals("cursor=" + "c" * 1001, PageQuery) == [("?cursor", "max_length")]
+
+
+def test_an_envelope_has_links_or_null() -> None:
+    assert PageSerializer({"next": "/x", "previous": None}).data == {"next": "/x", "previous": None}

@@ -1,0 +1,94 @@
+import io
+import logging
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from gunicorn.config import Config
+
+from common.management.commands import serve
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[serve.Server]:
+    """The servers that were run, without a socket being opened."""
+    servers: list[serve.Server] = []
+    monkeypatch.setattr(serve.Server, "run", lambda server: servers.append(server))
+    return servers
+
+
+def options(**changed: Any) -> dict[str, Any]:
+    return {"host": "127.0.0.1", "port": 8002, "workers": 1, "threads": 16, **changed}
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_is_none_is_refused(served: list[serve.Server], port: int) -> None:
+    with pytest.raises(CommandError, match=r"^--port takes a number from 1 to 65535\.$"):
+        call_command("serve", port=port)
+    assert served == []
+
+
+@pytest.mark.parametrize("number", [{"workers": 0}, {"threads": 0}, {"workers": -1}])
+def test_less_than_one_worker_or_thread_is_refused(served: list[serve.Server], number: dict[str, int]) -> None:
+    with pytest.raises(CommandError, match=r"^--workers and --threads start at 1\.$"):
+        call_command("serve", port=8002, **number)
+    assert served == []
+
+
+def test_the_port_must_be_named(served: list[serve.Server]) -> None:
+    with pytest.raises(CommandError, match="--port"):
+        call_command("serve")
+    assert served == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tables_are_made_and_connections_closed_before_it_serves(
+    served: list[serve.Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(serve, "call_command", lambda name, **options: order.append(f"{name} {options}"))
+    monkeypatch.setattr(serve.Server, "run", lambda self: order.append(f"run {connection.connection}"))
+    connection.ensure_connection()
+    call_command("serve", port=8002)
+    assert order == ["migrate {'interactive': False, 'verbosity': 0}", "run None"]
+
+
+@pytest.mark.django_db
+def test_the_defaults_are_loopback_and_the_projects_threads(served: list[serve.Server], settings: Any) -> None:
+    settings.THREADS = 5
+    call_command("serve", "--port", "8002", stdout=io.StringIO())
+    [server] = served
+    chosen = {name: server.options[name] for name in ("host", "port", "workers", "threads")}
+    assert chosen == {"host": "127.0.0.1", "port": 8002, "workers": 1, "threads": 5}
+
+
+def test_gunicorn_is_set_up_as_the_design_says() -> None:
+    config = serve.Server(options(host="0.0.0.0", workers=2)).cfg
+    assert (config.address, config.workers, config.threads) == ([("0.0.0.0", 8002)], 2, 16)
+    assert (config.worker_class_str, config.preload_app) == ("gthread", True)
+    assert (config.keepalive, config.timeout, config.graceful_timeout) == (75, 60, 10)
+    assert config.forwarded_allow_ips == []
+    assert (config.accesslog, config.logger_class) == (None, serve.PropagatingLogger)
+    assert (config.control_socket_disable, config.proc_name) == (True, "plaza-products")
+
+
+def test_the_worker_files_lie_in_memory_where_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve.os.path, "isdir", lambda path: path == "/dev/shm")
+    assert serve.Server(options()).cfg.worker_tmp_dir == "/dev/shm"
+    monkeypatch.setattr(serve.os.path, "isdir", lambda path: False)
+    assert serve.Server(options()).cfg.worker_tmp_dir is None
+
+
+def test_it_serves_the_projects_application() -> None:
+    assert callable(serve.Server(options()).load())
+
+
+def test_gunicorns_messages_go_where_all_others_do(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.LOG_LEVEL = "WARNING"
+    logger = serve.PropagatingLogger(Config())
+    assert logger.error_log.handlers == []
+    with caplog.at_level(logging.INFO):
+        logger.info("Booting worker")
+        logger.warning("Worker exiting")
+    assert [record.getMessage() for record in caplog.records] == ["Worker exiting"]

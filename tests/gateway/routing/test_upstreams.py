@@ -1,0 +1,214 @@
+"""The process's own clients, with a real server at the other end where it matters that a socket is wired."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from django.test import Client
+from prometheus_client import REGISTRY
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+from common.identity import LIFETIME_S, read_token
+from common.resilience import Policy
+from common.upstream import Answer, BrokenContract, Call, Transport
+from gateway_project.routing.upstreams import ask, call_for, issuer, upstream
+from gateway_project.schemas.users import Account, CredentialsVerdict
+from tests.gateway.clients import send, slug
+from tests.gateway.examples import ACCOUNT, NEW_ORDER, ORDER, PRODUCT, PRODUCT_ID, USER_ID
+from tests.gateway.fakes import Services, answer, problem
+
+PATH = f"/api/products/{PRODUCT_ID}/"
+ACCOUNT_PATH = f"/accounts/{USER_ID}/"
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.mark.parametrize("name", ["users", "products", "orders"])
+def test_a_token_is_valid_at_one_service_only(name: str, settings: Any) -> None:
+    token = issuer(name).issue(UUID(USER_ID), is_staff=True)
+    caller = read_token(token, name, {"gateway": settings.UPSTREAMS[name]["key"]})
+    assert (caller.service, str(caller.user_id), caller.is_staff) == ("gateway", USER_ID, True)
+    for other in {"users", "products", "orders"} - {name}:
+        with pytest.raises(jwt.InvalidTokenError):
+            read_token(token, other, {"gateway": settings.UPSTREAMS[other]["key"]})
+        with pytest.raises(jwt.InvalidTokenError):
+            read_token(token, other, {"gateway": settings.UPSTREAMS[name]["key"]})
+
+
+def test_each_pair_has_a_key_of_its_own_and_none_is_the_clients(settings: Any) -> None:
+    keys = [config["key"] for config in settings.UPSTREAMS.values()]
+    assert len({*keys, settings.SECRET_KEY, settings.SIMPLE_JWT["SIGNING_KEY"]}) == 5
+
+
+def test_a_client_is_made_once_a_service() -> None:
+    assert upstream("users") is upstream("users")
+    assert upstream("users") is not upstream("orders")
+
+
+def test_a_call_on_a_users_behalf_keeps_its_own_headers_and_gains_the_token(services: Services) -> None:
+    services.orders.otherwise = answer(200, {})
+    call = Call("GET", "/orders/", {"page_size": "5"}, None, {"If-Match": "x", "Authorization": "Bearer theirs"}, True)
+    assert call_for("orders", call, lambda got: got.status, user_id=UUID(USER_ID), is_staff=False) == 200
+    sent = services.orders.last
+    assert (sent.method, sent.path, sent.query, sent.body, sent.replay_safe) == (
+        "GET",
+        "/orders/",
+        {"page_size": "5"},
+        None,
+        True,
+    )
+    assert (sent.headers or {})["If-Match"] == "x"
+    assert services.orders.claims()["sub"] == USER_ID
+
+
+def test_the_gateways_own_question_is_nobodys(services: Services) -> None:
+    services.users.otherwise = answer(200, ACCOUNT)
+    account = ask("users", "GET", ACCOUNT_PATH, Account)
+    assert (str(account.id), account.password_version) == (USER_ID, 1)
+    assert "sub" not in services.users.claims()
+    assert services.users.claims()["is_staff"] is False
+    assert services.users.last.body is None
+
+
+def test_a_question_with_a_body_is_asked_with_it(services: Services) -> None:
+    services.users.otherwise = answer(200, {"user": None})
+    verdict = ask("users", "POST", "/credentials/", CredentialsVerdict, {"username": "ada", "password": "x"})
+    assert verdict.user is None
+    assert services.users.last_body == {"username": "ada", "password": "x"}
+    assert services.users.last.may_repeat is False
+
+
+def test_a_question_about_nothing_is_none(services: Services) -> None:
+    services.users.otherwise = problem(404)
+    assert ask("users", "GET", ACCOUNT_PATH, Account) is None
+
+
+@pytest.mark.parametrize("got", [answer(201, ACCOUNT), problem(400), problem(401), problem(403), answer(200, {})])
+def test_another_answer_to_a_question_breaks_the_contract(got: Answer, services: Services) -> None:
+    services.users.otherwise = got
+    with pytest.raises(BrokenContract):
+        ask("users", "GET", ACCOUNT_PATH, Account)
+
+
+def test_attempts_and_failures_are_counted_by_cause(user: Client, services: Services) -> None:
+    attempts = sample("plaza_upstream_seconds_count", upstream="products")
+    failures = sample("plaza_upstream_failures_total", upstream="products", cause="broken_contract")
+    services.products.otherwise = answer(200, PRODUCT)
+    send(user, "GET", PATH)
+    services.products.otherwise = answer(200, {})
+    send(user, "GET", PATH)
+    assert sample("plaza_upstream_seconds_count", upstream="products") == attempts + 2
+    assert sample("plaza_upstream_failures_total", upstream="products", cause="broken_contract") == failures + 1
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch, settings: Any, httpserver: HTTPServer) -> HTTPServer:
+    """A server in the place of all three services, and the gateway's real transport."""
+    monkeypatch.setattr("common.upstream.client.Transport", Transport)
+    at(settings, httpserver.url_for(""))
+    return httpserver
+
+
+def at(settings: Any, url: str, policy: Policy | None = None) -> None:
+    settings.UPSTREAMS = {
+        name: {**config, "url": url, "policy": policy or config["policy"]}
+        for name, config in settings.UPSTREAMS.items()
+    }
+
+
+def test_a_request_crosses_a_real_socket_and_its_answer_comes_back(
+    user: Client, real: HTTPServer, settings: Any
+) -> None:
+    seen: list[Request] = []
+
+    def handler(request: Request) -> Response:
+        seen.append(request)
+        headers = {"ETag": '"v1"', "Set-Cookie": "sid=1", "Location": f"/orders/{ORDER['id']}/"}
+        return Response(json.dumps(ORDER), 201, headers, content_type="application/json")
+
+    real.expect_request("/orders/", method="POST").respond_with_handler(handler)
+    headers = {"Idempotency_Key": "key-1", "X_Request_ID": "abc", "Cookie": "a=b", "X_User_Id": "1"}
+    response = send(user, "POST", "/api/orders/", NEW_ORDER, **headers)
+    assert (response.status_code, response.json(), response["ETag"]) == (201, ORDER, '"v1"')
+    assert "Set-Cookie" not in response
+    assert seen[0].get_json() == NEW_ORDER
+    sent = dict(seen[0].headers)
+    token = sent.pop("Authorization").removeprefix("Bearer ")
+    assert read_token(token, "orders", {"gateway": settings.UPSTREAMS["orders"]["key"]}).service == "gateway"
+    assert jwt.decode(token, options={"verify_signature": False})["exp"] - LIFETIME_S > 0
+    assert int(sent.pop("X-Plaza-Deadline-Ms")) <= 2800
+    assert sent.pop("Traceparent").startswith("00-")
+    del sent["Host"], sent["Content-Length"], sent["User-Agent"]
+    assert sent == {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+        "Idempotency-Key": "key-1",
+        "X-Request-Id": "abc",
+    }
+
+
+def test_query_values_are_encoded_for_the_service(user: Client, real: HTTPServer) -> None:
+    seen: list[str] = []
+
+    def handler(request: Request) -> Response:
+        seen.append(request.args["search"])
+        return Response('{"next": null, "previous": null, "results": []}', content_type="application/json")
+
+    real.expect_request("/products/").respond_with_handler(handler)
+    wanted = "a&page_size=1#é 50% +?/"
+    assert user.get("/api/products/", {"search": wanted}).status_code == 200
+    assert seen == [wanted]
+
+
+def test_a_redirect_is_not_followed(user: Client, real: HTTPServer) -> None:
+    real.expect_request(f"/products/{PRODUCT_ID}/").respond_with_data("", 302, {"Location": real.url_for("/elsewhere")})
+    elsewhere = real.expect_request("/elsewhere")
+    elsewhere.respond_with_json(PRODUCT)
+    assert slug(send(user, "GET", PATH)) == "contract-violation"
+    assert len(real.log) == 1
+
+
+def test_a_closed_port_is_unreachable(user: Client, real: HTTPServer, settings: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        at(settings, f"http://127.0.0.1:{unused.getsockname()[1]}")
+        response = send(user, "GET", PATH)
+    assert (response.status_code, slug(response)) == (502, "upstream-unreachable")
+    assert "127.0.0.1" not in response.content.decode()
+
+
+@pytest.fixture
+def mute(real: HTTPServer, settings: Any) -> Iterator[list[socket.socket]]:
+    """A server that takes connections and never says a word, under a policy of a blink."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def take() -> None:
+            while True:
+                try:
+                    taken.append(server.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=take, daemon=True).start()
+        policy = Policy(deadline_s=0.4, connect_timeout_s=0.1, read_timeout_s=0.1, slow_call_s=0.4)
+        at(settings, f"http://127.0.0.1:{server.getsockname()[1]}", policy)
+        yield taken
+        server.shutdown(socket.SHUT_RDWR)
+    for connection in taken:
+        connection.close()
+
+
+def test_a_mute_service_times_out_and_is_not_asked_twice(user: Client, mute: list[socket.socket]) -> None:
+    response = send(user, "GET", PATH)
+    assert (response.status_code, slug(response)) == (504, "upstream-timeout")
+    assert len(mute) == 1

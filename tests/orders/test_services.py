@@ -1,0 +1,88 @@
+"""Orders' moves under contention, and what the views don't reach."""
+
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError
+
+from common.identifiers import new_id
+from orders_project.orders.models import IdempotencyKey, Order, OrderEvent, OrderLine
+from orders_project.orders.services import KEY_LIFETIME, Placement, place_order, purge_idempotency_keys
+from tests.orders.api import Api
+from tests.orders.clock import Clock
+from tests.orders.fake_products import FakeProducts
+from tests.orders.rows import history, make_order
+from tests.orders.threads import at_once
+
+
+@pytest.mark.django_db
+def test_an_order_that_cannot_be_written_whole_is_not_written(kettle: UUID) -> None:
+    placement = Placement(user_id=new_id(), lines=((kettle, 1), (kettle, 2)))
+    with pytest.raises(IntegrityError):
+        place_order(placement)
+    assert [model.objects.count() for model in (Order, OrderLine, OrderEvent)] == [0, 0, 0]
+
+
+@pytest.mark.django_db
+def test_only_expired_keys_are_purged_and_their_orders_stay(clock: Clock) -> None:
+    order = make_order("paid")
+    for name, age in (("old", KEY_LIFETIME + timedelta(seconds=1)), ("young", KEY_LIFETIME - timedelta(seconds=1))):
+        IdempotencyKey.objects.create(user_id=order.user_id, key=name, order=order, created_at=clock.now() - age)
+    assert purge_idempotency_keys() == 1
+    assert IdempotencyKey.objects.get().key == "young"
+    assert Order.objects.get() == order
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ten_requests_with_one_key_make_one_order(user: Api, products: FakeProducts, kettle: UUID) -> None:
+    replies = at_once([lambda: user.order((kettle, 2), key="k-1")] * 10)
+    assert {reply.body["id"] for reply in replies} == {str(Order.objects.get().pk)}
+    assert {reply.status for reply in replies} <= {201, 202}
+    assert [reply.headers.get("Idempotent-Replayed") for reply in replies].count(None) == 1
+    assert products.stock(kettle) == 8
+    assert OrderLine.objects.count() == 1
+    assert history(Order.objects.get().pk) == [("pending", user.user_id), ("confirmed", None)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_with_one_key_and_two_bodies_make_one_order(user: Api, products: FakeProducts, kettle: UUID) -> None:
+    replies = at_once([partial(user.order, (kettle, quantity), key="k-1") for quantity in (1, 2) * 3])
+    assert sorted(reply.status == 422 for reply in replies) == [False] * 3 + [True] * 3
+    assert Order.objects.count() == 1
+    assert products.stock(kettle) == 10 - OrderLine.objects.get().quantity
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_staff_who_move_an_order_at_once_one_does(products: FakeProducts) -> None:
+    order, first, second = make_order("confirmed"), Api(is_staff=True), Api(is_staff=True)
+    replies = at_once([partial(who.patch, f"/orders/{order.pk}/", {"status": "paid"}) for who in (first, second)])
+    assert sorted(reply.status for reply in replies) == [200, 409]
+    winner = first if replies[0].status == 200 else second
+    assert history(order.pk)[-1] == ("paid", winner.user_id)
+    assert OrderEvent.objects.filter(order=order, status="paid").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_shipping_and_cancelling_at_once_end_in_one_of_the_two(user: Api, staff: Api, products: FakeProducts) -> None:
+    order = make_order("paid", user_id=user.user_id)
+    shipped, cancelled = at_once(
+        [
+            lambda: staff.patch(f"/orders/{order.pk}/", {"status": "shipped"}),
+            lambda: user.post(f"/orders/{order.pk}/cancel/"),
+        ]
+    )
+    order.refresh_from_db()
+    assert sorted((shipped.status, cancelled.status)) == [200, 409]
+    assert order.status == ("shipped" if shipped.status == 200 else "cancelled")
+    assert products.asked() == ([] if shipped.status == 200 else ["DELETE"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cancelling_twice_at_once_is_done_once(user: Api, products: FakeProducts, kettle: UUID) -> None:
+    order_id = user.order((kettle, 2)).body["id"]
+    replies = at_once([lambda: user.post(f"/orders/{order_id}/cancel/")] * 4)
+    assert sorted(reply.status for reply in replies) == [200, 409, 409, 409]
+    assert products.stock(kettle) == 10
+    assert history(order_id)[-1] == ("cancelled", user.user_id)

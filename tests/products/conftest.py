@@ -1,0 +1,48 @@
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import hypothesis.configuration
+import pytest
+
+from products_project.products.models import Category
+from products_project.products.services import create_category, create_product
+from tests.products.shop import SHOPPER, STAFF, Make
+from tests.service import ServiceClient, client_for
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hypothesis_writes_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    hypothesis.configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+
+
+@pytest.fixture
+def staff() -> ServiceClient:
+    return client_for(STAFF, is_staff=True)
+
+
+@pytest.fixture
+def shopper() -> ServiceClient:
+    return client_for(SHOPPER)
+
+
+@pytest.fixture
+def orders() -> ServiceClient:
+    return client_for(caller="orders")
+
+
+@pytest.fixture
+def books(db: None) -> Category:
+    return create_category(name="Books")
+
+
+@pytest.fixture
+def make(books: Category) -> Make:
+    numbers = count(1)
+
+    def create(**fields: Any) -> Any:
+        number = next(numbers)
+        known = {"sku": f"SKU-{number}", "name": f"Product {number}", "price": Decimal("10.00"), "currency": "EUR"}
+        return create_product(**{**known, "category": books, "by": STAFF, **fields})
+
+    return create

@@ -1,0 +1,98 @@
+"""That finding a page costs the same however many products there are: SQLite's own plans and counters."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from products_project.products.models import Category
+from products_project.products.search import ORDERINGS
+from products_project.products.services import create_category
+from tests.products.shop import SIFTS, stockpile
+from tests.service import ServiceClient, pages
+
+pytestmark = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="reads SQLite's own plans and counters")
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, Any]]]:
+    """What runs meanwhile, with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield seen
+
+
+def plan(sql: str, params: Any) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+        return [row[3] for row in cursor.fetchall()]
+
+
+def steps(call: Callable[[], Any]) -> int:
+    """How many instructions SQLite's virtual machine runs for `call`."""
+    ran = 0
+
+    def count() -> int:
+        nonlocal ran
+        ran += 1
+        return 0
+
+    connection.connection.set_progress_handler(count, 1)
+    try:
+        call()
+    finally:
+        connection.connection.set_progress_handler(None, 1)
+    return ran
+
+
+def deep_link(shopper: ServiceClient, query: str, rows: int) -> str:
+    """The link to the page of twenty after the first `rows` of `query`."""
+    walk = pages(shopper, f"/products/?page_size=100&{query}")
+    for _ in range(rows // 100):
+        page = next(walk)
+    return str(page["next"]).replace("page_size=100", "page_size=20")
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS)
+@pytest.mark.parametrize(("query", "suffix"), SIFTS.items())
+def test_a_page_is_read_from_the_ordering_s_own_index_where_it_starts(
+    shopper: ServiceClient, books: Category, ordering: str, query: str, suffix: str
+) -> None:
+    stockpile(create_category(name="Games"), books, 60)
+    walk = pages(shopper, f"/products/?page_size=5&ordering={ordering}&{query}")
+    column = ordering.removeprefix("-")
+    keyset = f"({column},id){'<' if ordering.startswith('-') else '>'}(?,?)"
+    for beyond in ("", keyset, keyset):
+        with statements() as seen:
+            assert len(next(walk)["results"]) == 5
+        [statement] = seen
+        plans = plan(*statement)
+        assert "TEMP B-TREE" not in " ".join(plans)
+        [read] = [step for step in plans if "products_product" in step]
+        bounds = [bound for bound in ("category_id=?" if suffix == "_cat" else "", beyond) if bound]
+        where = f" ({' AND '.join(bounds)})" if bounds else ""
+        way = "SEARCH" if bounds else "SCAN"
+        assert read == f"{way} products_product USING INDEX products_{column}{suffix}{where}"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"ordering=price&{sift}" for sift in SIFTS),
+        "ordering=price&min_price=5&max_price=80",
+        "ordering=-price&min_price=5&max_price=80",
+    ],
+)
+def test_a_page_costs_the_same_however_many_come_before_it(shopper: ServiceClient, books: Category, query: str) -> None:
+    stockpile(create_category(name="Games"), books, 1300)
+    shallow, deep = (deep_link(shopper, query, rows) for rows in (100, 300))
+    few, many = (steps(lambda link=link: shopper.get(link)) for link in (shallow, deep))
+    assert few > 20
+    assert many < few * 1.3

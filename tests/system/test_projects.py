@@ -1,0 +1,170 @@
+"""Each project by itself: its folder and `common/` are all it needs, from whatever folder it is called."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from operations.layout import ROOT
+from tests.system.client import Client, problem, succeeded
+from tests.system.plaza import PROJECTS, clean_environment, eventually, free_ports
+
+IGNORED = shutil.ignore_patterns("__pycache__", "Data-base.db*")
+
+
+@dataclass
+class Project:
+    """A copy in an otherwise empty folder."""
+
+    name: str
+    folder: Path
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, str(self.folder / self.name / "manage.py"), *arguments],
+            cwd="/",
+            env=clean_environment(PLAZA_DATA_DIR=str(self.data_dir), PYTHONDONTWRITEBYTECODE="1", **environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """What the command printed."""
+        with self.start(*arguments, **environment) as process:
+            output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, output
+        return output
+
+    @contextmanager
+    def serving(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        with self.start(*arguments) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+                process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
+    """All four, checked and migrated side by side."""
+
+    def make(name: str) -> Project:
+        project = Project(name, tmp_path_factory.mktemp(name))
+        for folder in ("common", name):
+            shutil.copytree(ROOT / folder, project.folder / folder, ignore=IGNORED)
+        assert "no issues" in project.manage("check")
+        project.manage("migrate")
+        return project
+
+    with ThreadPoolExecutor(len(PROJECTS)) as pool:
+        return dict(zip(PROJECTS, pool.map(make, PROJECTS), strict=True))
+
+
+@pytest.fixture(scope="module")
+def clients(projects: dict[str, Project]) -> Iterator[dict[str, Client]]:
+    """One for each of them, all being served."""
+    with ExitStack() as stack:
+        made = {}
+        for name, project in projects.items():
+            port = free_ports(1)
+            stack.enter_context(project.serving("serve", "--port", str(port)))
+            made[name] = Client(f"http://127.0.0.1:{port}")
+            stack.callback(made[name].close)
+        yield made
+
+
+def wait_for(client: Client, path: str) -> None:
+    def answers() -> bool:
+        try:
+            return client.get(path).status_code == 200
+        except OSError:
+            return False
+
+    eventually(answers, timeout_s=30)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_is_checked_migrated_and_served_alone(
+    projects: dict[str, Project], clients: dict[str, Client], name: str
+) -> None:
+    wait_for(clients[name], "/health/ready")
+
+    assert succeeded(clients[name].get("/health/live")) == {"status": "ok"}
+    problem(clients[name].get("/nowhere/"), 404, "not-found")
+    project = projects[name]
+    assert {path.name for path in project.folder.iterdir()} == {"common", name, "data"}
+    assert {path.name for path in project.data_dir.iterdir()} == {name, "secrets"}
+    assert (project.data_dir / name / "Data-base.db").exists()
+    assert not list((project.folder / name).glob("Data-base*"))
+
+
+def test_a_gateway_alone_says_which_part_is_out_of_order(clients: dict[str, Client]) -> None:
+    gateway = clients["gateway_project"]
+    wait_for(gateway, "/health/ready")
+
+    account = {"username": "ada", "email": "ada@shop.example", "password": "silver-meadow-in-may"}
+    started_s = time.monotonic()
+    response = gateway.post("/api/auth/register/", account)
+    assert response.status_code in (502, 503)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert time.monotonic() - started_s < 5
+    succeeded(gateway.get("/api/"))
+
+
+def test_the_relay_ends_when_nothing_is_due(projects: dict[str, Project]) -> None:
+    projects["orders_project"].manage("relay", "--once")
+
+
+def test_a_superuser_is_made_by_djangos_own_command_and_is_staff(projects: dict[str, Project]) -> None:
+    users = projects["users_project"]
+    names = {"USERNAME": "boss", "EMAIL": "boss@shop.example", "PASSWORD": "silver-meadow-in-may"}
+
+    made = users.manage(
+        "createsuperuser", "--noinput", **{f"DJANGO_SUPERUSER_{name}": value for name, value in names.items()}
+    )
+    assert "Superuser created successfully." in made
+    check = "from users_project.users.models import User; u = User.objects.get(username='boss'); "
+    check += "print(u.is_staff, u.is_active, u.check_password('silver-meadow-in-may'), u.password[:9])"
+    assert users.manage("shell", "--verbosity", "0", "--command", check).strip() == "True True True argon2$ar"
+
+
+def test_the_first_staff_account_is_made_once(projects: dict[str, Project]) -> None:
+    users = projects["users_project"]
+
+    made = users.manage("ensure_admin")
+    assert made.startswith("Made the user admin, password: ")
+    assert users.manage("ensure_admin") == ""
+
+
+def test_runserver_works_too(projects: dict[str, Project]) -> None:
+    port = free_ports(1)
+    client = Client(f"http://127.0.0.1:{port}")
+
+    with projects["products_project"].serving("runserver", "--noreload", str(port)):
+        wait_for(client, "/health/live")
+        problem(client.get("/products/"), 401, "not-authenticated")
+    client.close()
+
+
+def test_a_missing_secret_refuses_to_start_where_secrets_are_required(projects: dict[str, Project]) -> None:
+    project = projects["orders_project"]
+
+    with project.start("check", PLAZA_REQUIRE_SECRETS="true") as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "The secret PLAZA_SECRET_DJANGO_ORDERS is missing" in output
+    assert os.listdir(project.data_dir / "orders_project")  # nothing else was touched
