@@ -81,7 +81,8 @@ TEMPLATES = [
 DATABASES = databases("gateway_project", durable=False)
 DATABASE_ROUTERS = ["common.databases.WithoutPermissionTables"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+REDIS_URL = plaza.env("REDIS_URL")
+SEVERAL_WORKERS_NEED = "" if REDIS_URL else "REDIS_URL, through which they share throttles and cached answers"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["gateway_project.auth.authentication.SessionAuthentication"],

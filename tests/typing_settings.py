@@ -24,6 +24,7 @@ CALLER_KEYS: dict[str, str] = {}
 THREADS: int = 1
 LOG_LEVEL: str = "INFO"
 METRICS_TOKEN: str = ""
+REDIS_URL: str = ""
 PRODUCTS_URL: str = ""
 PRODUCTS_KEY: str = ""
 PRODUCTS_POLICY: Any = None

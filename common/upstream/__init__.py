@@ -25,10 +25,11 @@ from .errors import (
     Unreachable,
     UpstreamError,
 )
-from .transport import DEADLINE_HEADER, Answer, Call, Transport, deadline_of
+from .transport import DEADLINE_HEADER, SAFE_METHODS, Answer, Call, Transport, deadline_of
 
 __all__ = [
     "DEADLINE_HEADER",
+    "SAFE_METHODS",
     "Answer",
     "BrokenContract",
     "BrokenOff",

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -62,7 +62,7 @@ class RevocationList:
         since = timezone.now() - settings.ACCESS_LIFETIME - timedelta(seconds=30)
         try:
             revoked = frozenset(Session.objects.filter(revoked_at__gte=since).values_list("pk", flat=True))
-        except DatabaseError:
+        except Error:  # not only DatabaseError: a dead connection raises InterfaceError
             log.exception("the list of revoked sessions can't be read")
             return
         with self._lock:

@@ -125,7 +125,7 @@ class SessionListView(APIView):
 
     @extend_schema(operation_id="auth_sessions_destroy_all", responses={204: None})
     def delete(self, request: Request) -> Response:
-        sessions.revoke_user(user_of(request).user_id, "signed out everywhere")
+        sessions.revoke_user(user_of(request).user_id, "signed out of all")
         return Response(status=204)
 
 

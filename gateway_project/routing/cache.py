@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 from prometheus_client import Counter
@@ -27,6 +29,8 @@ FOLLOW_S = 3.0
 
 CACHE = Counter("plaza_cache_total", "Lookups, by how they ended.", ["service", "result"])
 
+T = TypeVar("T")
+
 _DIRECTIVE = re.compile(r"([a-z-]+)(?:=\"?(\d+)\"?)?")
 
 
@@ -40,14 +44,6 @@ class Entry(msgspec.Struct, frozen=True):
     stale_s: int
     generation: bytes
     deletions: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What a fetch brought: `entry` is None where the answer may not be kept; `value` is the answer itself."""
-
-    value: object
-    entry: Entry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +72,11 @@ class AnswerCache:
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
-        self._flights: dict[str, Future[Fetched]] = {}
+        self._flights: dict[str, Future[Any]] = {}
         self._followers: dict[str, Bulkhead] = {}
         self._lock = threading.Lock()
 
-    def serve(self, service: str, selectors: Mapping[str, str], fetch: Callable[["Generation"], Fetched]) -> Hit | Fetched:
+    def serve(self, service: str, selectors: Mapping[str, str], fetch: Callable[["Generation"], T]) -> Hit | T:
         """A fresh entry, else what `fetch` brings, else, when the service fails, an entry that may be served stale.
 
         Of concurrent misses for one key only one fetches.
@@ -109,9 +105,20 @@ class AnswerCache:
         if deleted:
             self._store.count(_generation_key(service, "deletions"), GENERATION_TTL_S)
 
-    def keep(self, service: str, selectors: Mapping[str, str], entry: Entry) -> None:
-        ttl_s = max(entry.fresh_s, entry.stale_s)
-        if ttl_s:
+    def keep(
+        self,
+        service: str,
+        selectors: Mapping[str, str],
+        generation: "Generation",
+        asked_at: float,
+        body: bytes,
+        headers: Mapping[str, str],
+        lifetimes: tuple[int, int],
+    ) -> None:
+        """Remember an answer to a question of the moment `asked_at`; `lifetimes` as the function of that name gives."""
+        fresh_s, stale_s = lifetimes
+        if ttl_s := max(fresh_s, stale_s):
+            entry = Entry(body, dict(headers), asked_at, fresh_s, stale_s, generation.writes, generation.deletions)
             self._store.put(_key(service, selectors), msgspec.msgpack.encode(entry), ttl_s)
 
     def now(self) -> float:
@@ -126,28 +133,30 @@ class AnswerCache:
     def _age(self, entry: Entry) -> float:
         return max(0.0, self._clock() - entry.stored_at)
 
-    def _fetch_once(self, service: str, key: str, fetch: Callable[[], Fetched]) -> Fetched:
+    def _fetch_once(self, service: str, key: str, fetch: Callable[[], T]) -> T:
         with self._lock:
             flight = self._flights.get(key)
             if flight is None:
-                own = self._flights[key] = Future()
+                own: Future[T] = Future()
+                self._flights[key] = own
         if flight is not None:
             return self._follow(service, flight)
         try:
             own.set_result(fetch())
-        except BaseException as error:
+        except BaseException as error:  # the followers' too
             own.set_exception(error)
         finally:
             with self._lock:
                 del self._flights[key]
         return own.result()
 
-    def _follow(self, service: str, flight: "Future[Fetched]") -> Fetched:
+    def _follow(self, service: str, flight: "Future[T]") -> T:
         with self._lock:
             places = self._followers.setdefault(service, Bulkhead(MAX_FOLLOWERS))
         try:
             with places.entered():
-                return flight.result(FOLLOW_S)
+                result: T = flight.result(FOLLOW_S)
+                return result
         except BulkheadFull as error:
             raise BulkheadRejected(service, "too many wait for the same answer") from error
         except TimeoutError as error:
@@ -169,4 +178,7 @@ def _generation_key(service: str, name: str) -> str:
     return f"plaza:generation:{service}:{name}"
 
 
-answers = AnswerCache(store)
+@cache
+def answers() -> AnswerCache:
+    """The process's one cache."""
+    return AnswerCache(store())

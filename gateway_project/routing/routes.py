@@ -35,7 +35,8 @@ class Operation:
     """One method of a path. `statuses` are its successes, `errors` the 4xx beyond the usual ones of its kind.
 
     `body` and `answer` are None where there is none; `replay_safe` marks a write that the service makes idempotent
-    by its key; `then` runs after a success, with the request, the path's parameters and what was sent.
+    by its key; `cacheable` ones are kept if the service marks its answer public; `then` runs after a success, with
+    the request, the path's parameters and what was sent.
     """
 
     access: Access
@@ -45,6 +46,7 @@ class Operation:
     statuses: tuple[int, ...] = (200,)
     errors: tuple[int, ...] = ()
     replay_safe: bool = False
+    cacheable: bool = False
     then: Effect | None = None
 
 
@@ -80,10 +82,11 @@ def _resource(
     *,
     errors: tuple[int, ...] = (409,),
     then: Effect | None = None,
+    cacheable: bool = False,
 ) -> dict[str, Operation]:
     """GET, PUT, PATCH and DELETE of one thing."""
     return {
-        "GET": Operation(access, schema),
+        "GET": Operation(access, schema, cacheable=cacheable),
         "PUT": Operation(write, schema, schema, errors=errors, then=then),
         "PATCH": Operation(write, schema, schema, errors=errors, then=then),
         "DELETE": Operation(write, statuses=(204,), errors=errors, then=then),
@@ -123,23 +126,23 @@ ROUTES = (
         "categories/",
         "products",
         {
-            "GET": Operation(USER, page_of(products.Category), query=PageQuery),
+            "GET": Operation(USER, page_of(products.Category), query=PageQuery, cacheable=True),
             "POST": Operation(STAFF, products.Category, products.Category, statuses=(201,), errors=(409,)),
         },
     ),
-    Route("categories/<slug:slug>/", "products", _resource(USER, STAFF, products.Category)),
+    Route("categories/<slug:slug>/", "products", _resource(USER, STAFF, products.Category, cacheable=True)),
     Route(
         "products/",
         "products",
         {
-            "GET": Operation(USER, page_of(products.Product), query=products.ProductQuery),
+            "GET": Operation(USER, page_of(products.Product), query=products.ProductQuery, cacheable=True),
             "POST": Operation(STAFF, products.Product, products.NewProduct, statuses=(201,), errors=(409,)),
         },
     ),
     Route(
         "products/<uuid:product_id>/",
         "products",
-        _resource(USER, STAFF, products.Product, errors=(409, 412)),
+        _resource(USER, STAFF, products.Product, errors=(409, 412), cacheable=True),
     ),
     Route(
         "products/<uuid:product_id>/stock/",
@@ -182,3 +185,6 @@ ROUTES = (
     ),
     Route("orders/<uuid:order_id>/cancel/", "orders", {"POST": Operation(USER, orders.Order, errors=(409,))}),
 )
+
+# Where a write makes kept answers old.
+CACHED_SERVICES = frozenset(r.service for r in ROUTES if any(op.cacheable for op in r.operations.values()))

@@ -4,11 +4,12 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
+
+from .shared import store
 
 WINDOW_S = 60
 
@@ -48,9 +49,8 @@ def exceeded(scope: str, who: str, now: float) -> float | None:
     if not limit:
         return None
     window, passed = divmod(now, WINDOW_S)
-    key = f"throttle:{scope}:{int(window)}:{who.encode().hex()}"
-    cache.add(key, 0, timeout=2 * WINDOW_S)
-    return WINDOW_S - passed if cache.incr(key) > limit else None
+    key = f"plaza:throttle:{scope}:{int(window)}:{who.encode().hex()}"
+    return WINDOW_S - passed if store().count(key, WINDOW_S) > limit else None
 
 
 def client_address(request: HttpRequest) -> str:

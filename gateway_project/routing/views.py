@@ -1,14 +1,17 @@
 """The one view that walks the table: check what enters, pass it on, check what leaves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.http import parse_etags
+from django.utils.translation import get_language
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,13 +19,14 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 from rest_framework.views import APIView
 
 from common.rendering import PROBLEM_JSON
-from common.upstream import Answer, BrokenContract, Call
+from common.upstream import SAFE_METHODS, Answer, BrokenContract, Call
 from gateway_project.auth.permissions import Open, RouteAccess
 from gateway_project.schemas.problems import Problem
 
+from .cache import Generation, Hit, answers, lifetimes
 from .contracts import contract_for
 from .problems import KeysDisagree
-from .routes import ROUTES, Operation, Route
+from .routes import CACHED_SERVICES, ROUTES, Operation, Route
 from .upstreams import call_for
 
 API = "/api"
@@ -40,6 +44,7 @@ class Relayed:
     status: int
     headers: Mapping[str, str]
     content: Any
+    lifetimes: tuple[int, int] | None = None  # of what may be kept; see `cache.lifetimes`
 
 
 class ProxyView(APIView):
@@ -65,8 +70,7 @@ class ProxyView(APIView):
             headers={name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers},
             replay_safe=operation.replay_safe and "Idempotency-Key" in request.headers,
         )
-        user: Any = request.user
-        relayed = call_for(self.route.service, call, self._check, user_id=user.user_id, is_staff=user.is_staff)
+        relayed = self._ask_cache(request, call) if operation.cacheable else self._ask(request, call)
         if relayed.status == 401:
             log.error("a service refused the gateway's token: their keys disagree", upstream=self.route.service)
             raise KeysDisagree
@@ -86,11 +90,44 @@ class ProxyView(APIView):
         return serializer
 
     def get_view_name(self) -> str:
-        """"Product" for one of the products, "Products" for the list; a heading in the browsable API."""
+        """ "Product" for one of the products, "Products" for the list; a heading in the browsable API."""
         one = self.route.operations.get("GET") if self.route.path.endswith(">/") else None
         if one and one.answer:
             return one.answer.__name__
         return self.route.path.strip("/").rpartition("/")[2].capitalize()
+
+    def _ask(self, request: Request, call: Call) -> Relayed:
+        user: Any = request.user
+        try:
+            return call_for(self.route.service, call, self._check, user_id=user.user_id, is_staff=user.is_staff)
+        finally:  # also after a failure: the write may have happened
+            if call.method not in SAFE_METHODS and self.route.service in CACHED_SERVICES:
+                answers().expire(self.route.service, deleted=call.method == "DELETE")
+
+    def _ask_cache(self, request: Request, call: Call) -> Relayed:
+        service = self.route.service
+        selectors = {"path": call.path, "query": urlencode(call.query or {}), "language": get_language() or ""}
+        headers = {name: value for name, value in (call.headers or {}).items() if name != "If-None-Match"}
+        unconditional = replace(call, headers=headers)
+
+        def fetch(generation: Generation) -> Relayed:
+            asked_at = answers().now()
+            relayed = self._ask(request, unconditional)
+            if relayed.status == 200 and relayed.lifetimes:
+                answers().keep(
+                    service,
+                    selectors,
+                    generation,
+                    asked_at,
+                    encode(relayed.content),
+                    relayed.headers,
+                    relayed.lifetimes,
+                )
+            return relayed
+
+        served = answers().serve(service, selectors, fetch)
+        relayed = Relayed(200, served.headers, msgspec.Raw(served.entry.body)) if isinstance(served, Hit) else served
+        return _unless_known(request, relayed)
 
     def _read_body(self, request: Request, operation: Operation) -> dict[str, Any] | None:
         if operation.body is None:
@@ -115,7 +152,7 @@ class ProxyView(APIView):
             _prefix_links(content, service, f"/{_fill(self.route.path, self.kwargs)}")
         if location := answer.headers.get("Location"):
             headers["Location"] = _public(location, service)
-        return Relayed(answer.status, headers, content)
+        return Relayed(answer.status, headers, content, lifetimes(answer.headers.get("Cache-Control", "")))
 
     def _read_problem(self, answer: Answer) -> Any:
         problem = contract_for(Problem).decode(self.route.service, answer.body)
@@ -138,7 +175,7 @@ class ProxyView(APIView):
 
     def _for_people(self, relayed: Relayed) -> Any:
         """Plain values; of a single thing with its serializer, which fills the forms."""
-        values = msgspec.to_builtins(relayed.content)
+        values = msgspec.json.decode(encode(relayed.content))
         if relayed.status >= 400 or "results" in values or self.operation.answer is None:
             return values
         return ReturnDict(values, serializer=self.operation.answer(instance=values))
@@ -158,6 +195,15 @@ class IndexView(APIView):
 
     def get_view_name(self) -> str:
         return "Plaza"
+
+
+def _unless_known(request: Request, relayed: Relayed) -> Relayed:
+    """304 instead, when the client's `If-None-Match` names this very answer (RFC 9110, 13.1.2)."""
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    etag = relayed.headers.get("ETag")
+    if relayed.status == 200 and etag and (etag in known or known == ["*"]):
+        return Relayed(304, relayed.headers, None)
+    return relayed
 
 
 def _fill(path: str, params: Mapping[str, Any]) -> str:

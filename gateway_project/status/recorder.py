@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from common.resilience import Transition
 
@@ -48,7 +48,7 @@ def write(transition: Transition, at: datetime) -> None:
             process=f"{socket.gethostname()}:{os.getpid()}",
             at=at,
         )
-    except DatabaseError:
+    except Error:
         log.exception("a transition was not written down", upstream=transition.circuit, new=transition.new)
 
 

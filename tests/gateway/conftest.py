@@ -7,14 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from common.resilience import Policy, Transition
 from gateway_project.auth.models import Session
 from gateway_project.auth.tokens import TokenPair, make_pair
-from gateway_project.routing import upstreams
+from gateway_project.routing import cache, shared, upstreams
 from tests.gateway.clients import BeginSession, signed_in
 from tests.gateway.examples import STAFF_ID, USER_ID
 from tests.gateway.fakes import FakeService, Services
@@ -42,9 +41,9 @@ def _clean_process(settings: Any) -> Iterator[None]:
     """Revocations are read at each look; nothing that one test counted is left to the next."""
     settings.REVOCATION_POLL_S = 0
     settings.WHITENOISE_AUTOREFRESH = True  # or each client would list all static files first
-    cache.clear()
+    _forget_what_is_shared()
     yield
-    cache.clear()
+    _forget_what_is_shared()
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +52,11 @@ def transitions(monkeypatch: pytest.MonkeyPatch) -> list[Transition]:
     announced: list[Transition] = []
     monkeypatch.setattr(upstreams, "record_transition", announced.append)
     return announced
+
+
+def _forget_what_is_shared() -> None:
+    shared.store.cache_clear()
+    cache.answers.cache_clear()
 
 
 def _forget_upstreams() -> None:

@@ -26,6 +26,15 @@ def test_an_order_that_cannot_be_written_whole_is_not_written(kettle: UUID) -> N
 
 
 @pytest.mark.django_db
+def test_the_key_of_a_hidden_order_names_no_order(clock: Clock) -> None:
+    order = make_order("delivered", hidden_at=clock.now())
+    IdempotencyKey.objects.create(user_id=order.user_id, key="k-1", fingerprint="f", order=order)
+    with pytest.raises(Order.DoesNotExist):
+        place_order(Placement(user_id=order.user_id, lines=((new_id(), 1),), key="k-1", fingerprint="f"))
+    assert Order.objects.get() == order
+
+
+@pytest.mark.django_db
 def test_only_expired_keys_are_purged_and_their_orders_stay(clock: Clock) -> None:
     order = make_order("paid")
     for name, age in (("old", KEY_LIFETIME + timedelta(seconds=1)), ("young", KEY_LIFETIME - timedelta(seconds=1))):

@@ -110,6 +110,8 @@ def test_another_users_same_key_is_its_own(user: Api, stranger: Api, products: F
     other = stranger.order((kettle, 3), key="k-1")
     assert (mine.status, other.status) == (201, 201)
     assert mine.body["id"] != other.body["id"]
+    assert user.order((kettle, 2), key="k-1").body == mine.body
+    assert stranger.order((kettle, 3), key="k-1").body == other.body
     assert products.stock(kettle) == 5
 
 

@@ -1,5 +1,6 @@
 """The state machine over HTTP: every pair of states, cancelling, changing, hiding."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -175,15 +176,17 @@ def test_cancelling_is_done_whatever_products_says(
     assert (order.wants, order.attempts) == (Wants.RELEASED, 1)
 
 
-def test_a_pending_order_that_was_cancelled_forgets_its_failed_tries(
+def test_a_pending_order_that_is_cancelled_forgets_its_failed_tries(
     user: Api, products: FakeProducts, kettle: UUID, clock: Clock
 ) -> None:
-    products.fault = faults.down
+    products.script = [faults.down, faults.crash_before]
     order_id = user.order((kettle, 3)).body["id"]
-    Order.objects.update(attempts=7, parked_at=clock.now())
-    assert user.post(f"/orders/{order_id}/cancel/").status == 200
+    Order.objects.update(attempts=9, hopeless=8, parked_at=clock.now(), due_at=clock.now() + timedelta(hours=1))
+    with pytest.raises(faults.Crash):
+        user.post(f"/orders/{order_id}/cancel/")
     order = Order.objects.get()
-    assert (order.wants, order.attempts, order.parked_at) == (Wants.RELEASED, 1, None)
+    assert (order.wants, order.due_at) == (Wants.RELEASED, clock.now())
+    assert (order.attempts, order.hopeless, order.parked_at) == (0, 0, None)
 
 
 @pytest.mark.parametrize("status", FINISHED)

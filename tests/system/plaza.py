@@ -25,6 +25,8 @@ OFFSETS = {"gateway": 0, "users": 1, "products": 2, "orders": 3}
 PROJECTS = ("gateway_project", "users_project", "products_project", "orders_project")
 WITHOUT_THROTTLES = {f"THROTTLE_{scope}": "0" for scope in ("USER", "ADDRESS", "SIGN_IN_ADDRESS", "SIGN_IN_ACCOUNT")}
 
+_given: set[int] = set()  # to systems of this run, which may not listen yet
+
 T = TypeVar("T")
 
 
@@ -165,7 +167,9 @@ def free_ports(count: int = 4) -> int:
     """The first of `count` free ones in a row, below those that the machine gives to outgoing connections."""
     while True:
         first = random.randrange(20_000, 32_000 - count)
-        if all(is_free(first + offset) for offset in range(count)):
+        ports = {first + offset for offset in range(count)}
+        if not ports & _given and all(map(is_free, ports)):
+            _given.update(ports)
             return first
 
 

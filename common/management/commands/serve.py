@@ -30,6 +30,9 @@ class Command(BaseCommand):
             raise CommandError("--port takes a number from 1 to 65535.")
         if options["workers"] < 1 or options["threads"] < 1:
             raise CommandError("--workers and --threads start at 1.")
+        missing = getattr(settings, "SEVERAL_WORKERS_NEED", "")
+        if options["workers"] > 1 and missing:
+            raise CommandError(f"More than one worker needs {missing}.")
         with migration_lock():
             call_command("migrate", interactive=False, verbosity=0)
         connections.close_all()  # no connection may cross the fork

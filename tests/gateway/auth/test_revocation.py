@@ -1,4 +1,4 @@
-"""An ended session's access tokens are refused at once here, elsewhere after the next reading, and blindness is no yes."""
+"""Access tokens of ended sessions are refused: at once here, elsewhere after the next reading; blindness is no yes."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError
 from django.test import Client
 from django.utils import timezone
 from structlog.testing import capture_logs
@@ -50,7 +50,7 @@ def broken_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
         class objects:
             @staticmethod
             def filter(**lookups: Any) -> None:
-                raise OperationalError("disk I/O error")
+                raise InterfaceError("connection already closed")
 
     def switch(is_broken: bool) -> None:
         monkeypatch.setattr(revocation, "Session", Failing if is_broken else Session)

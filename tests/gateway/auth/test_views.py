@@ -26,9 +26,8 @@ def is_open(session: Session) -> bool:
 
 @pytest.mark.django_db
 def test_right_credentials_begin_a_session(anonymous: Client, services: Services) -> None:
-    services.users.on(
-        "POST", "/credentials/", answer(200, {"user": ACCOUNT | {"is_staff": True, "password_version": 4}})
-    )
+    account = ACCOUNT | {"is_staff": True, "password_version": 4}
+    services.users.on("POST", "/credentials/", answer(200, {"user": account}))
     services.users.on("GET", "/users/me/", answer(200, USER))
     response = send(anonymous, "POST", TOKEN, CREDENTIALS, User_Agent="curl/8 " + "x" * 300)
     assert response.status_code == 200
@@ -106,7 +105,7 @@ def test_a_body_without_its_token_is_refused(path: str, anonymous: Client) -> No
 
 
 def test_verify_says_whether_an_access_token_is_good(begin_session: BeginSession, anonymous: Client) -> None:
-    session, pair = begin_session()
+    _, pair = begin_session()
     good = send(anonymous, "POST", VERIFY, {"token": pair.access})
     assert (good.status_code, good.json()) == (200, {})
     for token in (pair.refresh, "abc"):
@@ -170,7 +169,7 @@ def test_signing_out_everywhere_ends_ones_own_sessions_only(begin_session: Begin
     client = signed_in(pair)
     assert send(client, "DELETE", SESSIONS).status_code == 204
     assert [is_open(session) for session in (first, second, others)] == [False, False, True]
-    assert second.revoked_because == "signed out everywher"
+    assert second.revoked_because == "signed out of all"
     assert send(client, "GET", SESSIONS).status_code == 401
 
 
