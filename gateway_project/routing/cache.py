@@ -135,7 +135,7 @@ class AnswerCache:
 
     def _fetch_once(self, service: str, key: str, fetch: Callable[[], T]) -> T:
         with self._lock:
-            flight = self._flights.get(key)
+            flight: Future[T] | None = self._flights.get(key)
             if flight is None:
                 own: Future[T] = Future()
                 self._flights[key] = own
@@ -155,8 +155,7 @@ class AnswerCache:
             places = self._followers.setdefault(service, Bulkhead(MAX_FOLLOWERS))
         try:
             with places.entered():
-                result: T = flight.result(FOLLOW_S)
-                return result
+                return flight.result(FOLLOW_S)
         except BulkheadFull as error:
             raise BulkheadRejected(service, "too many wait for the same answer") from error
         except TimeoutError as error:

@@ -58,4 +58,6 @@ def read(response: HttpResponse) -> Page:
     page = Page()
     page.feed(response.content.decode())
     page.close()
+    for element in page.elements:
+        element.text = element.text.strip()
     return page

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.system.client import Client, problem, succeeded
+from tests.system.client import Client, done, problem, succeeded
 from tests.system.plaza import System, eventually
 from tests.system.shop import (
     at_once,
@@ -64,17 +64,13 @@ def test_a_dead_products_service_costs_the_catalogue_and_nothing_else(
 ) -> None:
     product = make_product(seller)
     earlier = place_order(buyer, product, 1)
+    known, gone = recently_read(buyer, product), recently_read(buyer, make_product(seller))
+    done(seller.delete(path_of(gone)))
 
     with fragile.dead("products"):
-        first = look(buyer)
-        problem(first, 502, "upstream-unreachable")
-        assert first.headers["Proxy-Status"] == "plaza; error=connection_refused"
-        eventually(lambda: look(buyer).status_code == 503)
-        opened = look(buyer)
-        problem(opened, 503, "circuit-open")
-        assert 1 <= int(opened.headers["Retry-After"]) <= 5
-        assert opened.headers["Proxy-Status"] == "plaza; error=destination_unavailable"
-        assert seconds(opened) < AT_ONCE_S
+        opens_its_circuit(buyer)
+        is_shown_as_it_was(buyer, known)
+        problem(buyer.get(path_of(gone)), 503, "circuit-open")
         assert succeeded(buyer.get("/api/users/me/")) == buyer.user
         assert order_status(buyer, earlier) == "confirmed"
         pending = succeeded(send_order(buyer, product, 2, key="while-dead"), 202)
@@ -88,6 +84,35 @@ def test_a_dead_products_service_costs_the_catalogue_and_nothing_else(
     assert stock_of(buyer, product) == 10 - 1 - 2
     moves = [(move["upstream"], move["new"]) for move in succeeded(seller.get("/api/status/"))["transitions"]]
     assert {("products", "open"), ("products", "half-open"), ("products", "closed")} <= set(moves)
+
+
+def opens_its_circuit(buyer: Client) -> None:
+    first = look(buyer)
+    problem(first, 502, "upstream-unreachable")
+    assert first.headers["Proxy-Status"] == "plaza; error=connection_refused"
+    eventually(lambda: look(buyer).status_code == 503)
+    opened = look(buyer)
+    problem(opened, 503, "circuit-open")
+    assert 1 <= int(opened.headers["Retry-After"]) <= 5
+    assert opened.headers["Proxy-Status"] == "plaza; error=destination_unavailable"
+    assert seconds(opened) < AT_ONCE_S
+
+
+def is_shown_as_it_was(buyer: Client, known: dict[str, Any]) -> None:
+    """RFC 5861 and RFC 9211."""
+    stale = buyer.get(path_of(known))
+    assert succeeded(stale) == known
+    assert stale.headers["Cache-Status"] == "plaza; hit; detail=stale-if-error"
+    assert 0 <= int(stale.headers["Age"]) < 60
+
+
+def recently_read(client: Client, product: dict[str, Any]) -> dict[str, Any]:
+    read: dict[str, Any] = succeeded(client.get(path_of(product)))
+    return read
+
+
+def path_of(product: dict[str, Any]) -> str:
+    return f"/api/products/{product['id']}/"
 
 
 def test_a_frozen_products_service_is_given_up_in_time_while_the_others_answer(

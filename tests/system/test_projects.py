@@ -160,6 +160,13 @@ def test_runserver_works_too(projects: dict[str, Project]) -> None:
     client.close()
 
 
+def test_more_than_one_gateway_worker_needs_redis(projects: dict[str, Project]) -> None:
+    with projects["gateway_project"].start("serve", "--port", str(free_ports(1)), "--workers", "2") as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "More than one worker needs REDIS_URL" in output
+
+
 def test_a_missing_secret_refuses_to_start_where_secrets_are_required(projects: dict[str, Project]) -> None:
     project = projects["orders_project"]
 

@@ -25,15 +25,13 @@ def visitor(db: None) -> Client:
 
 def submit(client: Client, path: str = "/login/", **form: str) -> HttpResponse:
     """The form of a page, sent as it was shown but for `form`."""
-    shown = read(
-        client.get(path.partition("?")[0], headers=HTML) if "?" not in path else client.get(path, headers=HTML)
-    )
+    shown = read(client.get(path, headers=HTML))
     hidden = {element.attributes["name"]: element.attributes["value"] for element in shown.all("input", type="hidden")}
-    return client.post(path.partition("?")[0], hidden | form, headers=HTML)
+    return client.post(path, hidden | form, headers=HTML)
 
 
 def error_of(response: HttpResponse) -> str:
-    return read(response).one("p", role="alert").text.strip()
+    return read(response).one("p", role="alert").text
 
 
 def test_the_page_asks_for_name_and_password(visitor: Client) -> None:
@@ -151,7 +149,7 @@ def test_signing_in_again_takes_over_from_who_was_signed_in(begin_session: Begin
 
 def test_the_sign_out_page_says_who_is_signed_in(begin_session: BeginSession) -> None:
     shown = read(browser(begin_session()[1]).get("/logout/", headers=HTML))
-    assert shown.one("strong").text == "ada"
+    assert shown.one("strong").text.startswith("ada")
     assert shown.one("form").attributes["action"] == "/logout/"
 
 

@@ -1,0 +1,116 @@
+"""Two gateway processes that share what they must through Redis, and go on without it."""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+import requests
+
+from operations.chaos.proxy import FaultProxy
+
+from tests.system.client import Client, done, problem, succeeded
+from tests.system.plaza import CUSTOMER_PASSWORD, System, eventually
+from tests.system.shop import at_once, make_product, place_order, stock_of
+
+pytestmark = pytest.mark.redis
+
+SERVER = urlsplit(os.environ.get("PLAZA_TEST_REDIS") or "redis://127.0.0.1:6379/15")
+EACH_ANEW = {"Connection": "close"}  # so that now one process answers, now the other
+WINDOW_S = 60
+
+
+@pytest.fixture(scope="module")
+def way() -> Iterator[FaultProxy]:
+    """To Redis, and what befalls it."""
+    with redis.Redis.from_url(SERVER.geturl()) as server:
+        server.flushdb()
+    proxy = FaultProxy(SERVER.port or 6379, random.Random(1))
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="module")
+def pair(way: FaultProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    url = SERVER._replace(netloc=f"127.0.0.1:{way.port}").geturl()
+    throttles = {f"THROTTLE_{scope}": "0" for scope in ("USER", "ADDRESS", "SIGN_IN_ADDRESS")}
+    system = System(tmp_path_factory.mktemp("redis") / "data", REDIS_URL=url, **throttles)
+    try:
+        system.up("--workers", "2")
+        yield system
+    finally:
+        system.down()
+
+
+@pytest.fixture(scope="module")
+def seller(pair: System) -> Client:
+    return pair.staff()
+
+
+@pytest.fixture(scope="module")
+def buyer(pair: System) -> Client:
+    return pair.customer()
+
+
+def asked_often(client: Client, path: str, times: int = 12) -> list[requests.Response]:
+    return [client.get(path, headers=EACH_ANEW) for _ in range(times)]
+
+
+def test_both_processes_answer(pair: System) -> None:
+    booted = [line for line in pair.logs("gateway") if str(line["event"]).startswith("Booting worker")]
+    assert len(booted) == 2
+
+
+def test_attempts_to_sign_in_are_counted_together(pair: System) -> None:
+    guess = {"username": "guessed", "password": "not-the-password"}
+    while time.time() % WINDOW_S > WINDOW_S - 20:  # all attempts belong in one window
+        time.sleep(0.5)
+
+    attempt = partial(pair.client().post, "/api/auth/token/", guess, headers=EACH_ANEW)
+    statuses = Counter(answer.status_code for _ in range(7) for answer in at_once([attempt] * 2))
+    assert statuses == {401: 10, 429: 4}
+
+
+def test_a_sign_in_that_ended_has_ended_for_both_within_a_second(pair: System) -> None:
+    customer = pair.customer()
+    assert {answer.status_code for answer in asked_often(customer, "/api/users/me/")} == {200}
+
+    done(customer.post("/api/auth/logout/", {"refresh": customer.refresh}))
+    time.sleep(1)
+    for answer in asked_often(customer, "/api/users/me/"):
+        problem(answer, 401, "session-ended")
+
+
+def test_what_one_process_sold_the_other_does_not_show(buyer: Client, seller: Client) -> None:
+    product = make_product(seller, stock=20)
+    path = f"/api/products/{product['id']}/"
+
+    for left in range(19, 9, -1):
+        place_order(buyer, product)
+        assert {succeeded(answer)["stock"] for answer in asked_often(buyer, path, times=4)} == {left}
+
+
+@pytest.mark.parametrize("fault", ["hung", "broken off"])
+def test_without_redis_the_shop_stays_open(
+    pair: System, way: FaultProxy, buyer: Client, seller: Client, fault: str
+) -> None:
+    product = make_product(seller)
+
+    way.delay_s, way.cut_chance = (10.0, 0.0) if fault == "hung" else (0.0, 1.0)
+    try:
+        started_s = time.monotonic()
+        answers = asked_often(buyer, f"/api/products/{product['id']}/")
+        assert {answer.status_code for answer in answers} == {200}
+        assert time.monotonic() - started_s < 5  # 12 answers, each of which may lose 50 ms and no more
+        place_order(buyer, product)
+        pair.client().signed_in(buyer.user["username"], CUSTOMER_PASSWORD)
+    finally:
+        way.delay_s, way.cut_chance = 0.0, 0.0
+    assert any(line["event"].startswith("Redis fails") for line in pair.logs("gateway"))
+    eventually(lambda: asked_often(buyer, "/api/") and "Redis answers again" in pair.log_text(), timeout_s=30)
+    assert stock_of(buyer, product) == 9
