@@ -113,7 +113,7 @@ class Transport:
         left_ms = left_to_hand_on_ms(deadline)
         if not left_ms:
             raise DeadlineExceeded("too little is left to hand on")
-        query = f"?{urlencode(call.query)}" if call.query else ""
+        query = f"?{urlencode(call.query, safe=':')}" if call.query else ""
         request = requests.PreparedRequest()  # filled by hand: `requests` would rewrite a path that is made already
         request.method = call.method
         request.url = f"{self._base_url}{call.path}{query}"

@@ -61,7 +61,7 @@ class Hit:
 def lifetimes(cache_control: str) -> tuple[int, int] | None:
     """Seconds fresh and seconds servable on error, of an answer marked public; None for any other."""
     directives = {m[1]: int(m[2] or 0) for m in _DIRECTIVE.finditer(cache_control.lower())}
-    if "public" not in directives or "no-store" in directives:
+    if "public" not in directives or directives.keys() & {"private", "no-store"}:
         return None
     return directives.get("max-age", 0), directives.get("stale-if-error", 0)
 

@@ -91,6 +91,9 @@ class RouteSchema(AutoSchema):
     def get_auth(self) -> list[dict[str, Any]]:
         return [] if self._access is Access.OPEN else list(super().get_auth())
 
+    def get_extensions(self) -> dict[str, str]:
+        return {"x-access": self._access.value}
+
     def get_request_serializer(self) -> Any:
         return self._operation.body if self._operation else super().get_request_serializer()
 

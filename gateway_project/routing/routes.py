@@ -35,8 +35,9 @@ class Operation:
     """One method of a path. `statuses` are its successes, `errors` the 4xx beyond the usual ones of its kind.
 
     `body` and `answer` are None where there is none; `replay_safe` marks a write that the service makes idempotent
-    by its key; `cacheable` ones are kept if the service marks its answer public; `then` runs after a success, with
-    the request, the path's parameters and what was sent.
+    by its key; `cacheable` ones are kept if the service marks its answer public; `touches` names services besides its
+    own that a write changes things at; `then` runs after a success, with the request, the path's parameters and what
+    was sent.
     """
 
     access: Access
@@ -47,6 +48,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     replay_safe: bool = False
     cacheable: bool = False
+    touches: tuple[str, ...] = ()
     then: Effect | None = None
 
 
@@ -171,6 +173,7 @@ ROUTES = (
                 statuses=(201, 202),
                 errors=(404, 409, 422),
                 replay_safe=True,
+                touches=("products",),
             ),
         },
     ),
@@ -183,7 +186,11 @@ ROUTES = (
             "DELETE": Operation(USER, statuses=(204,), errors=(409,)),
         },
     ),
-    Route("orders/<uuid:order_id>/cancel/", "orders", {"POST": Operation(USER, orders.Order, errors=(409,))}),
+    Route(
+        "orders/<uuid:order_id>/cancel/",
+        "orders",
+        {"POST": Operation(USER, orders.Order, errors=(409,), touches=("products",))},
+    ),
 )
 
 # Where a write makes kept answers old.

@@ -1,7 +1,8 @@
 """What gateway processes share: cached answers and counters, in Redis where there is one, else in this process.
 
 Redis is given 50 ms, connecting included. When it fails, this process goes on with its own memory and asks
-Redis again every `RETRY_S`, one request at a time; nothing is copied back, since all of it is short-lived.
+Redis again every `RETRY_S`, one request at a time. Only counts that last are made good in Redis then, or an answer
+kept there would not know what was deleted meanwhile; the rest is short-lived, and forgotten.
 """
 
 import threading
@@ -18,6 +19,7 @@ from prometheus_client import Counter, Gauge
 
 CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S = 0.02, 0.03  # together the most that a request can lose
 RETRY_S = 1.0
+LASTING_S = 3600  # counts that are kept longer than this outlive an outage
 MAX_ENTRIES = 5_000
 MAX_BYTES = 32 * 1024 * 1024
 
@@ -61,6 +63,11 @@ class LocalStore:
             number = int(before or b"0") + 1
             self._put(key, b"%d" % number, expires_at)
             return number
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+            self._bytes = 0
 
     def _get(self, key: str) -> bytes | None:
         entry = self._entries.get(key)
@@ -111,12 +118,13 @@ class RedisStore:
 class FallbackStore:
     """Redis while it answers, else this process's memory."""
 
-    def __init__(self, remote: Store, local: Store, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, remote: Store, local: LocalStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._remote = remote
         self._local = local
         self._clock = clock
         self._retry_at = 0.0
         self._is_down = False
+        self._missed: dict[str, int] = {}  # lasting counts that Redis doesn't know of, with their lifetimes
         self._trying = threading.Lock()
         REDIS_UP.set(1)
 
@@ -127,7 +135,12 @@ class FallbackStore:
         self._ask(lambda store: store.put(key, value, ttl_s))
 
     def count(self, key: str, ttl_s: int) -> int:
-        return self._ask(lambda store: store.count(key, ttl_s))
+        def question(store: Store) -> int:
+            if store is self._local and ttl_s > LASTING_S:
+                self._missed[key] = ttl_s
+            return store.count(key, ttl_s)
+
+        return self._ask(question)
 
     def _ask(self, question: Callable[[Store], T]) -> T:
         if not self._is_down:
@@ -135,7 +148,7 @@ class FallbackStore:
         if self._clock() < self._retry_at or not self._trying.acquire(blocking=False):
             return question(self._local)
         try:  # one request finds out, the others don't wait for it
-            return self._ask_remote(question)
+            return self._ask_remote(self._first_made_good(question))
         finally:
             self._trying.release()
 
@@ -152,8 +165,20 @@ class FallbackStore:
         if self._is_down:
             log.warning("Redis answers again")
             self._is_down = False
+            self._local.clear()
             REDIS_UP.set(1)
         return answer
+
+    def _first_made_good(self, question: Callable[[Store], T]) -> Callable[[Store], T]:
+        """`question`, asked of Redis once it knows the counts that it missed."""
+
+        def ask(store: Store) -> T:
+            for key, ttl_s in list(self._missed.items()) if store is self._remote else ():
+                store.count(key, ttl_s)
+                self._missed.pop(key, None)
+            return question(store)
+
+        return ask
 
 
 @cache

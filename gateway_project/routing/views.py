@@ -101,8 +101,9 @@ class ProxyView(APIView):
         try:
             return call_for(self.route.service, call, self._check, user_id=user.user_id, is_staff=user.is_staff)
         finally:  # also after a failure: the write may have happened
-            if call.method not in SAFE_METHODS and self.route.service in CACHED_SERVICES:
-                answers().expire(self.route.service, deleted=call.method == "DELETE")
+            if call.method not in SAFE_METHODS:
+                for service in CACHED_SERVICES & {self.route.service, *self.operation.touches}:
+                    answers().expire(service, deleted=call.method == "DELETE")
 
     def _ask_cache(self, request: Request, call: Call) -> Relayed:
         service = self.route.service

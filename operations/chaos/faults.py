@@ -48,7 +48,7 @@ class Faults:
         for proxy in (self.shop.products_proxy, self.shop.orders_proxy):
             proxy.delay_s = proxy.cut_chance = 0.0
         for service in SERVICES:
-            self.shop.signal(service, signal.SIGCONT)
+            self.shop.strike(service, signal.SIGCONT)
 
     def progress(self) -> str:
         return f"{sum(self.counts.values())} faults"
@@ -58,20 +58,20 @@ class Faults:
 
     def _kill(self) -> None:
         service = self._rng.choice(SERVICES)
-        if self.shop.signal(service, signal.SIGKILL):
+        if self.shop.strike(service, signal.SIGKILL):
             self.counts[f"{service} killed"] += 1
 
     def _restart(self) -> None:
         service = self._rng.choice(SERVICES)
-        if self.shop.signal(service, signal.SIGTERM):
+        if self.shop.strike(service, signal.SIGTERM):
             self.counts[f"{service} restarted"] += 1
 
     def _freeze(self) -> None:
         service = self._rng.choice(SERVICES)
-        if self.shop.signal(service, signal.SIGSTOP):
+        if self.shop.strike(service, signal.SIGSTOP):
             self.counts[f"{service} frozen"] += 1
             self._wait(self._rng.uniform(0.5, 4.0))
-            self.shop.signal(service, signal.SIGCONT)
+            self.shop.strike(service, signal.SIGCONT)
 
     def _cut(self) -> None:
         proxy, name = self._proxy()

@@ -1,4 +1,4 @@
-"""A TCP proxy that can be told to harm: delay what comes back, or cut the connection in the middle of it."""
+"""A TCP proxy that can be told to harm: delay what comes back, drip it, or cut the connection in the middle of it."""
 
 import random
 import socket
@@ -12,11 +12,12 @@ CHUNK = 65_536
 
 
 class FaultProxy:
-    """Passes connections to `target_port`; `delay_s` and `cut_chance` may change at any time."""
+    """Passes connections to `target_port`; `delay_s`, `drip_s` and `cut_chance` may change at any time."""
 
     def __init__(self, target_port: int, rng: random.Random) -> None:
         self.target_port = target_port
         self.delay_s = 0.0
+        self.drip_s = 0.0
         self.cut_chance = 0.0
         self.cuts = 0
         self.delays = 0
@@ -67,9 +68,17 @@ class FaultProxy:
                     self.cuts += 1
                     client.sendall(data[: self._rng.randrange(len(data))])
                     break
-                client.sendall(data)
+                self._pass_on(data, client)
         _end(client)
         _end(server)
+
+    def _pass_on(self, data: bytes, client: socket.socket) -> None:
+        sent = 0
+        while self.drip_s and sent < len(data):
+            client.sendall(data[sent : sent + 1])
+            sent += 1
+            time.sleep(self.drip_s)
+        client.sendall(data[sent:])
 
 
 def _end(connection: socket.socket) -> None:

@@ -59,13 +59,18 @@ class Shop:
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(ROOT / "manage_all.py"), *arguments, "--data-dir", str(self.system.base)]
 
-    def signal(self, service: str, number: signal.Signals) -> int | None:
+    def strike(self, service: str, number: signal.Signals) -> int | None:
         """To a service's whole group; its number, or None when it is between two lives."""
         state = State.read(self.system.state_file)
         pid = next((record.pid for record in state.services if record.name == service), None) if state else None
         if pid is not None:
             processes.send_group(pid, number)
         return pid
+
+    def strike_supervisor(self, number: signal.Signals) -> None:
+        """Frozen, it starts nothing again."""
+        if state := State.read(self.system.state_file):
+            processes.send(state.supervisor.pid or 0, number)
 
     def session(self) -> requests.Session:
         session = requests.Session()

@@ -6,7 +6,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -127,6 +128,24 @@ def test_each_order_is_delivered_in_a_trace_of_its_own(products: FakeProducts) -
     call_command("relay", once=True)
     assert len(set(traces)) == 2
     assert None not in traces
+
+
+def test_tables_are_made_under_the_lock_of_all_who_make_tables(
+    products: FakeProducts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        steps.append("locked")
+        yield
+        steps.append("free")
+
+    monkeypatch.setattr(relay_module, "migration_lock", lock)
+    monkeypatch.setattr(relay_module, "call_command", lambda name, **options: steps.append(name))
+    monkeypatch.setattr(relay_module, "claim_due", lambda limit: steps.append("claim"))
+    call_command("relay", once=True)
+    assert steps == ["locked", "migrate", "free", "claim"]
 
 
 def start_relay(folder: Path) -> "subprocess.Popen[str]":

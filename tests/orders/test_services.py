@@ -9,11 +9,18 @@ from django.db import IntegrityError
 
 from common.identifiers import new_id
 from orders_project.orders.models import IdempotencyKey, Order, OrderEvent, OrderLine
-from orders_project.orders.services import KEY_LIFETIME, Placement, place_order, purge_idempotency_keys
+from orders_project.orders.services import (
+    KEY_LIFETIME,
+    Placement,
+    WrongStatus,
+    hide_order,
+    place_order,
+    purge_idempotency_keys,
+)
 from tests.orders.api import Api
 from tests.orders.clock import Clock
 from tests.orders.fake_products import FakeProducts
-from tests.orders.rows import history, make_order
+from tests.orders.rows import everything, history, make_order
 from tests.orders.threads import at_once
 
 
@@ -32,6 +39,17 @@ def test_the_key_of_a_hidden_order_names_no_order(clock: Clock) -> None:
     with pytest.raises(Order.DoesNotExist):
         place_order(Placement(user_id=order.user_id, lines=((new_id(), 1),), key="k-1", fingerprint="f"))
     assert Order.objects.get() == order
+
+
+@pytest.mark.django_db
+def test_of_two_deletions_the_first_stands(clock: Clock) -> None:
+    order = make_order("delivered")
+    hide_order(order_id=order.pk)
+    before = everything(order.pk)
+    clock.advance(5)
+    with pytest.raises(WrongStatus):
+        hide_order(order_id=order.pk)
+    assert everything(order.pk) == before
 
 
 @pytest.mark.django_db

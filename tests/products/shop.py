@@ -14,8 +14,8 @@ from products_project.products.models import Category, Product, Reservation, Res
 STAFF = UUID("019a0000-0000-7000-8000-00000000000a")
 SHOPPER = UUID("019a0000-0000-7000-8000-00000000000b")
 
+# The filters that cost nothing, and how the names of their indexes end.
 SIFTS = {"": "", "category=games": "_cat", "in_stock=true": "_avail", "in_stock=false": "_out"}
-"""The filters that cost nothing, and how the names of their indexes end."""
 
 Make = Callable[..., Product]
 

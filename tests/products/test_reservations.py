@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 
 from products_project.products.models import Product, Reservation, ReservationLine
 from products_project.products.reservations import Wanted, find_reservation, release_stock, reserve_stock
@@ -66,6 +67,20 @@ class TestHolding:
         before = shelf()
         assert verdict(put((pen, 2))) == verdict(put((pen, 1))) == verdict(put((ink, 1))) == first
         assert shelf() == before
+
+    def test_a_verdict_that_is_known_is_told_without_a_write(self, make: Make) -> None:
+        pen = make(stock=3)
+        first = verdict(put((pen, 2)))
+        verbs: list[str] = []
+
+        def note(execute: Any, sql: str, *rest: Any) -> Any:
+            verbs.append(sql.partition(" ")[0])
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(note):
+            again = put((pen, 2))
+        assert set(verbs) == {"SELECT"}
+        assert verdict(again) == first
 
 
 class TestRefusing:
@@ -148,6 +163,13 @@ class TestReleasing:
         assert (verdict(again), again.released_at) == (verdict(released), released.released_at)
         assert shelf() == before
         assert find_reservation(kept.pk) == kept
+
+    def test_a_release_is_a_change_of_its_products(self, make: Make) -> None:
+        pen = make(stock=10)
+        put((pen, 4))
+        sold = Product.objects.get().updated_at
+        release_stock(order_id=ORDER)
+        assert pen.updated_at < sold < Product.objects.get().updated_at
 
     def test_a_released_order_is_never_held_again(self, make: Make) -> None:
         pen = make(stock=10)

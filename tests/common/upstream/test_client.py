@@ -207,6 +207,14 @@ def test_an_exhausted_budget_stops_repeating() -> None:
     assert (products.attempts, products.upstream.retries) == (6, 2)
 
 
+def test_the_budget_grows_with_the_calls() -> None:
+    products = Products(OK, OK, UNREACHABLE, OK, UNREACHABLE, min_retries=0, retry_ratio=0.25)
+    for _ in range(3):
+        assert products.call() == {"a": 1}
+    assert products.fails() is UNREACHABLE
+    assert (products.attempts, products.upstream.retries) == (5, 1)
+
+
 def test_what_is_not_to_be_repeated_takes_nothing_from_the_budget() -> None:
     products = Products(TIMED_OUT, TIMED_OUT, UNREACHABLE, OK, min_retries=1, max_retries=1)
     assert products.fails() is TIMED_OUT

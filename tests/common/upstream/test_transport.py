@@ -7,7 +7,7 @@ import pytest
 from common import tracing
 from common.resilience import Deadline, Policy
 from common.upstream import Answer, BrokenContract, BrokenOff, Call, TimedOut, Transport, Unreachable
-from tests.common.fakes import FakeClock
+from tests.common.fakes import FakeClock, in_threads
 from tests.common.upstream.servers import (
     Connection,
     Server,
@@ -137,6 +137,21 @@ def test_connections_are_used_again() -> None:
         for _ in range(3):
             transport.exchange(GET, Deadline.after(3.0))
         assert (len(server.received), server.connections) == (3, 1)
+
+
+def test_as_many_connections_are_kept_as_calls_may_be_in_flight() -> None:
+    all_here = threading.Barrier(3, timeout=5)
+
+    def when_all_are_here(connection: Connection) -> None:
+        all_here.wait()
+        answers()(connection)
+
+    with Server(when_all_are_here) as server:
+        transport = Transport("products", server.url, Policy(max_in_flight=3))
+        for _ in range(2):
+            outcomes = in_threads(3, lambda: transport.exchange(GET, Deadline.after(3.0)).status)
+            assert outcomes == [200, 200, 200]
+        assert (len(server.received), server.connections) == (6, 3)
 
 
 def test_a_connection_that_the_service_closed_meanwhile_is_not_used_again() -> None:

@@ -1,12 +1,13 @@
 """Whatever the other side does, an exchange ends by its deadline. Each server here would go on for seconds."""
 
 import threading
+import time
 
 import pytest
 
 from common.resilience import Deadline, Policy
 from common.upstream import Call, TimedOut, Transport, Unreachable
-from tests.common.fakes import in_threads
+from tests.common.fakes import FakeClock, in_threads
 from tests.common.upstream.servers import Connection, Reply, Server, answers, drips, hangs, head, overrun
 
 PATIENT = Policy(deadline_s=10.0, connect_timeout_s=5.0, read_timeout_s=5.0)
@@ -102,4 +103,15 @@ def test_a_connection_that_hangs_is_given_up_by_the_deadline() -> None:
     deadline = Deadline.after(0.4)
     with overrun() as url, pytest.raises(Unreachable, match=r"^products: no connection in time$"):
         Transport("products", url, PATIENT).exchange(GET, deadline)
-    assert deadline.remaining_s() == 0
+    assert time.monotonic() < deadline.expires_at + 3.0  # and not only after the connect timeout of 5 s
+
+
+def test_whatever_ends_an_exchange_after_its_deadline_it_is_timed_out() -> None:
+    clock = FakeClock()
+
+    def resets_too_late(connection: Connection) -> None:
+        clock.advance(5.0)
+        connection.reset()
+
+    with Server(resets_too_late) as server, pytest.raises(TimedOut):
+        Transport("products", server.url, PATIENT).exchange(GET, Deadline.after(4.0, clock))

@@ -1,13 +1,14 @@
 import shutil
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from common.resilience import Deadline, Policy
 from common.upstream import Answer, BrokenContract, BrokenOff, Call, TimedOut, Transport
-from tests.common.upstream.servers import Reply, Server, answers, drips, hangs, head, resets
+from tests.common.upstream.servers import Connection, Reply, Server, answers, drips, hangs, head, resets
 
 pytestmark = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="certificates are made with the openssl command"
@@ -76,9 +77,18 @@ def test_an_answer_that_takes_too_long_is_timed_out(tls: ssl.SSLContext, reply: 
     assert len(server.received) == 1
 
 
-def test_a_peer_that_does_not_read_is_timed_out(tls: ssl.SSLContext) -> None:
-    with Server(hangs(), tls=tls, reads=False) as server, pytest.raises(TimedOut):
+def reads_slowly(connection: Connection) -> None:
+    for _ in range(60):
+        connection.sock.recv(65536)
+        connection.pause(0.05)
+
+
+@pytest.mark.parametrize("reply", [hangs(), reads_slowly], ids=["not-at-all", "slowly"])
+def test_a_peer_that_does_not_read_in_time_is_timed_out(tls: ssl.SSLContext, reply: Reply) -> None:
+    started = time.monotonic()
+    with Server(reply, tls=tls, reads=False) as server, pytest.raises(TimedOut):
         exchange(server.url, deadline_s=0.6, body=b"x" * 20_000_000)
+    assert time.monotonic() < started + 2.0
 
 
 @pytest.mark.parametrize("reply", [hangs(), drips(b"\x16\x03\x03\x00\x7a" + b"x" * 20)], ids=["silence", "dripped"])
