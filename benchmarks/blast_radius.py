@@ -158,8 +158,8 @@ def _plain_gateway(shop: Shop, user_id: str) -> PlainGateway:
         **os.environ,
         "USERS_URL": f"http://127.0.0.1:{shop.port + 1}",
         "PRODUCTS_URL": shop.products_proxy.url,
-        "PLAIN_USERS_KEY": (secrets / "gateway-users").read_text().split()[0],
-        "PLAIN_PRODUCTS_KEY": (secrets / "gateway-products").read_text().split()[0],
+        "PLAIN_USERS_KEY": (secrets / "gateway-users").read_text().splitlines()[0],
+        "PLAIN_PRODUCTS_KEY": (secrets / "gateway-products").read_text().splitlines()[0],
         "PLAIN_USER_ID": user_id,
     }
     command = [sys.executable, "-m", "gunicorn", "benchmarks.plain_gateway", "--threads", "32", "--log-level", "error"]

@@ -4,6 +4,7 @@ A token names its issuer (`iss`, the calling service), its audience (`aud`), the
 (`sub`) and whether that user is staff. Services take nothing else as trust, so reaching their port gains nothing.
 """
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +43,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class TokenIssuer:
-    """Makes the tokens of one pair; `clock` gives Unix seconds."""
+    """Makes the tokens of one pair.
+
+    `key` may be a ring, one key a line, of which the first signs; `clock` gives Unix seconds.
+    """
 
     issuer: str
     audience: str
@@ -60,23 +64,44 @@ class TokenIssuer:
         }
         if user_id is not None:
             claims["sub"] = str(user_id)
-        return jwt.encode(claims, self.key, ALGORITHM)
+        key = self.key.split("\n")[0]
+        return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id(key)})
+
+
+def key_id(key: str) -> str:
+    """The `kid` (RFC 7515, 4.1.4) by which a token names its key, so that two can be in use while they are changed."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def key_of(token: str, ring: str) -> str:
+    """The key of `ring` that `token` names; the first when it names none.
+
+    Raises:
+        jwt.InvalidTokenError: it names another, or is no token.
+    """
+    keys = ring.split("\n")
+    kid = jwt.get_unverified_header(token).get("kid")
+    if kid is None:
+        return keys[0]
+    if named := next((key for key in keys if key_id(key) == kid), None):
+        return named
+    raise jwt.InvalidKeyError("unknown key")
 
 
 def read_token(token: str, audience: str, keys: dict[str, str]) -> Caller:
-    """The caller that `token` proves; `keys` has one for each service that may call `audience`.
+    """The caller that `token` proves; `keys` has a ring for each service that may call `audience`.
 
     Raises:
         jwt.InvalidTokenError: no such issuer, another's key, another audience, expired, or claims of a wrong shape.
     """
     unverified = jwt.decode(token, options={"verify_signature": False})
     issuer = unverified.get("iss")
-    key = keys.get(issuer) if isinstance(issuer, str) else None
-    if key is None:
+    ring = keys.get(issuer) if isinstance(issuer, str) else None
+    if ring is None:
         raise jwt.InvalidIssuerError("unknown issuer")
     claims = jwt.decode(
         token,
-        key,
+        key_of(token, ring),
         algorithms=[ALGORITHM],
         audience=audience,
         issuer=issuer,

@@ -3,6 +3,10 @@
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+NOT_BLANK = r"\S"
 
 
 class InternalTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -11,3 +15,26 @@ class InternalTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-un
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class Schema(AutoSchema):
+    """With the limits of fields that the library leaves out."""
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        if isinstance(field, serializers.DecimalField):
+            schema["pattern"] = _decimal_pattern(field)
+        elif isinstance(field, serializers.ListSerializer) and direction == "request":
+            limits = {"minItems": field.min_length, "maxItems": field.max_length}
+            schema |= {name: limit for name, limit in limits.items() if limit is not None}
+        return schema
+
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        if isinstance(field, serializers.CharField) and field.trim_whitespace and schema.get("minLength"):
+            schema.setdefault("pattern", NOT_BLANK)
+
+
+def _decimal_pattern(field: serializers.DecimalField) -> str:
+    sign = "" if field.min_value is not None and field.min_value >= 0 else "-?"
+    return rf"^{sign}\d{{1,{field.max_whole_digits}}}(\.\d{{1,{field.decimal_places}}})?$"

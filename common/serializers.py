@@ -12,9 +12,26 @@ from rest_framework.utils import html
 
 from common.pagination import MAX_PAGE_SIZE
 
+# The JSON type that a field takes, and what is said of any other: a field by itself would read "5" as 5, 5 as "5",
+# "no" as false, and false as a UUID.
+TYPES: Mapping[type[serializers.Field[Any, Any, Any, Any]], type] = {
+    serializers.BooleanField: bool,
+    serializers.IntegerField: int,
+    serializers.CharField: str,
+    serializers.ChoiceField: str,
+    serializers.DateTimeField: str,
+    serializers.DecimalField: str,
+    serializers.UUIDField: str,
+}
+REFUSALS: Mapping[type, Any] = {
+    bool: serializers.BooleanField.default_error_messages["invalid"],
+    int: serializers.IntegerField.default_error_messages["invalid"],
+    str: serializers.CharField.default_error_messages["invalid"],
+}
+
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Unknown members are errors, each at its own pointer."""
+    """Unknown members and, in JSON, wrong types are errors, each at its own pointer."""
 
     def to_internal_value(self, data: Any) -> Any:
         errors = dict(self._refused(data)) if isinstance(data, Mapping) else {}
@@ -36,6 +53,14 @@ class StrictSerializer(serializers.Serializer[Any]):
                 yield str(name), [ErrorDetail(str(_("Unknown member.")), code="unknown")]
             elif field is not None and field.read_only:
                 yield name, [ErrorDetail(str(_("This member cannot be written.")), code="read-only")]
+            elif not is_form and (wanted := _unmet_type(field, data[name])):
+                yield name, [ErrorDetail(str(REFUSALS[wanted]), code="invalid")]
+
+
+def _unmet_type(field: Any, value: Any) -> type | None:
+    """The type that `field` takes, if `value` has another; null is the field's own affair."""
+    wanted = next((TYPES[kind] for kind in type(field).__mro__ if kind in TYPES), None)
+    return None if wanted is None or value is None or type(value) is wanted else wanted
 
 
 class QuerySerializer(serializers.Serializer[Any]):

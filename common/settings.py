@@ -25,7 +25,7 @@ SERVICE_REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["common.identity.NamedCallers"],
     "DEFAULT_RENDERER_CLASSES": ["common.rendering.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.parsing.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "common.openapi.Schema",
     "EXCEPTION_HANDLER": "common.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -79,6 +79,7 @@ def secret(name: str) -> str:
     """The secret `name`: handed in as `PLAZA_SECRET_<NAME>` (or `…_FILE`), else kept in a 0600 file of its own.
 
     Whoever asks first makes the file; with `PLAZA_REQUIRE_SECRETS=true` (containers) a missing one refuses to start.
+    It may be a ring, one key a line: the first signs, all verify (`common.identity.key_of`).
     """
     variable = "PLAZA_SECRET_" + name.upper().replace("-", "_")
     value = env(variable)
@@ -86,11 +87,12 @@ def secret(name: str) -> str:
         if env_flag("PLAZA_REQUIRE_SECRETS"):
             raise ImproperlyConfigured(f"The secret {variable} is missing: set it, or {variable}_FILE.")
         value = _secret_file(name)
-    if len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8:
+    parts = [part.strip() for part in value.splitlines()]
+    if not parts or not all(len(part) >= MIN_SECRET_LENGTH and len(set(part)) >= 8 for part in parts):
         raise ImproperlyConfigured(
             f"The secret {variable} is too weak: give at least {MIN_SECRET_LENGTH} random characters."
         )
-    return value
+    return "\n".join(parts)
 
 
 def _secret_file(name: str) -> str:

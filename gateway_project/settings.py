@@ -26,7 +26,7 @@ from common.resilience import Policy
 
 SERVICE_NAME = "gateway"
 DEBUG = plaza.env_flag("DEBUG")
-SECRET_KEY = plaza.secret("django-gateway")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = plaza.secret("django-gateway").split("\n")
 PUBLIC_URL = plaza.env("PUBLIC_URL", "http://127.0.0.1:8000")
 IS_HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
 ALLOWED_HOSTS = plaza.allowed_hosts(urlsplit(PUBLIC_URL).hostname or "")
@@ -117,15 +117,9 @@ ACCESS_LIFETIME = timedelta(minutes=5)
 REFRESH_LIFETIME = timedelta(days=7)
 SESSION_LIFETIME = timedelta(days=30)
 REVOCATION_POLL_S = 0.5
-SIMPLE_JWT = {
-    "ALGORITHM": "HS256",
-    "SIGNING_KEY": plaza.secret("jwt-signing"),
-    "ISSUER": "plaza",
-    "AUDIENCE": "plaza",
-    "ACCESS_TOKEN_LIFETIME": ACCESS_LIFETIME,
-    "REFRESH_TOKEN_LIFETIME": REFRESH_LIFETIME,
-    "USER_ID_CLAIM": "user_id",
-}
+JWT_KEYS = plaza.secret("jwt-signing")  # a ring: `manage_all.py rotate-keys` puts a new one before the old
+JWT_ISSUER = JWT_AUDIENCE = "plaza"
+SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": ACCESS_LIFETIME, "REFRESH_TOKEN_LIFETIME": REFRESH_LIFETIME}
 
 # What a browser is told. Tokens live in HttpOnly cookies; the CSRF cookie is read by the browsable API's script.
 COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""

@@ -41,10 +41,10 @@ class Command:
     reads_own_options: bool = False
 
     def exists(self) -> bool:
-        return (ROOT / (self.path or f"operations/{self.name}.py")).exists()
+        return (ROOT / (self.path or f"operations/{self.name.replace('-', '_')}.py")).exists()
 
     def module(self) -> Module:
-        return cast(Module, import_module(f"operations.{self.name}"))
+        return cast(Module, import_module(f"operations.{self.name.replace('-', '_')}"))
 
 
 COMMANDS = (
@@ -57,6 +57,7 @@ COMMANDS = (
     Command("test", "run every suite and check, side by side", packages=DEVELOPMENT),
     Command("bench", "measure", packages=DEVELOPMENT, path="benchmarks/__main__.py", reads_own_options=True),
     Command("chaos", "kill, freeze and cut off the services under load", path="operations/chaos/__init__.py"),
+    Command("rotate-keys", "new keys for everything that is signed, without signing anyone out", packages=None),
     Command("audit", "compare orders, reservations, ledger and stock across the services"),
 )
 

@@ -1,5 +1,6 @@
 """Reading what services keep for the operator alone, with tokens signed by the system's own keys."""
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ class OperatorClient:
     def _get(self, path: str) -> dict[str, Any] | None:
         now = int(time.time())
         claims = {"iss": "operator", "aud": self._service, "iat": now, "exp": now + TOKEN_LIFETIME_S, "is_staff": False}
-        headers = {"Authorization": f"Bearer {jwt.encode(claims, self._key, 'HS256')}"}
+        headers = {"Authorization": f"Bearer {jwt.encode(claims, self._key, 'HS256', {'kid': _key_id(self._key)})}"}
         try:
             answer = self._session.get(self._base_url + path, headers=headers, timeout=(2, 30), allow_redirects=False)
             if answer.status_code == 404:
@@ -55,12 +56,16 @@ class OperatorClient:
         return body
 
 
+def _key_id(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
 def _key(system: System, service: str) -> str:
     variable = f"PLAZA_SECRET_OPERATOR_{service.upper()}"
     handed_in = os.environ.get(variable)
     path = Path(os.environ.get(f"{variable}_FILE") or system.base / "secrets" / f"operator-{service}")
     try:
-        return handed_in or path.read_text().strip()
+        return (handed_in or path.read_text().strip()).splitlines()[0]
     except OSError as error:
         raise OperationError(
             f"The operator's key for {service} can't be read ({error}); name the running system's --data-dir."

@@ -16,7 +16,7 @@ from common.resilience import Policy
 
 SERVICE_NAME = "orders"
 DEBUG = plaza.env_flag("DEBUG")
-SECRET_KEY = plaza.secret("django-orders")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = plaza.secret("django-orders").split("\n")
 ALLOWED_HOSTS = plaza.allowed_hosts()
 ROOT_URLCONF = "orders_project.urls"
 WSGI_APPLICATION = "orders_project.wsgi.application"

@@ -14,7 +14,7 @@ from common.logs import logging_config
 
 SERVICE_NAME = "products"
 DEBUG = plaza.env_flag("DEBUG")
-SECRET_KEY = plaza.secret("django-products")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = plaza.secret("django-products").split("\n")
 ALLOWED_HOSTS = plaza.allowed_hosts()
 ROOT_URLCONF = "products_project.urls"
 WSGI_APPLICATION = "products_project.wsgi.application"

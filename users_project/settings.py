@@ -13,7 +13,7 @@ from common.logs import logging_config
 
 SERVICE_NAME = "users"
 DEBUG = plaza.env_flag("DEBUG")
-SECRET_KEY = plaza.secret("django-users")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = plaza.secret("django-users").split("\n")
 ALLOWED_HOSTS = plaza.allowed_hosts()
 ROOT_URLCONF = "users_project.urls"
 WSGI_APPLICATION = "users_project.wsgi.application"

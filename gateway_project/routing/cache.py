@@ -21,9 +21,9 @@ from prometheus_client import Counter
 from common.resilience import Bulkhead, BulkheadFull
 from common.upstream import BulkheadRejected, TimedOut, UpstreamError
 
-from .shared import Store, store
+from .shared import store
+from .stores import Store
 
-GENERATION_TTL_S = 7 * 24 * 3600  # longer than anything may be served stale
 MAX_FOLLOWERS = 8  # threads that may wait for another's fetch, for each service
 FOLLOW_S = 3.0
 
@@ -72,14 +72,20 @@ class AnswerCache:
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
-        self._flights: dict[str, Future[Any]] = {}
+        self._flights: dict[tuple[str, bytes], Future[Any]] = {}
         self._followers: dict[str, Bulkhead] = {}
         self._lock = threading.Lock()
 
-    def serve(self, service: str, selectors: Mapping[str, str], fetch: Callable[["Generation"], T]) -> Hit | T:
+    def serve(
+        self,
+        service: str,
+        selectors: Mapping[str, str],
+        fetch: Callable[["Generation"], T],
+        is_public: Callable[[T], bool],
+    ) -> Hit | T:
         """A fresh entry, else what `fetch` brings, else, when the service fails, an entry that may be served stale.
 
-        Of concurrent misses for one key only one fetches.
+        Of concurrent misses for one key only one fetches, and the others take what it brought if that `is_public`.
 
         Raises:
             UpstreamError: of the fetch, when nothing may be served instead.
@@ -90,7 +96,8 @@ class AnswerCache:
             CACHE.labels(service, "hit").inc()
             return Hit(entry, int(self._age(entry)))
         try:
-            fetched = self._fetch_once(service, key, lambda: fetch(generation))
+            # A fetch from before a write is not joined by who asks after it.
+            fetched = self._fetch_once(service, (key, generation.writes), lambda: fetch(generation), is_public)
         except UpstreamError:
             if entry and entry.deletions == generation.deletions and self._age(entry) < entry.stale_s:
                 CACHE.labels(service, "stale").inc()
@@ -101,9 +108,8 @@ class AnswerCache:
 
     def expire(self, service: str, *, deleted: bool) -> None:
         """After a write to `service`: what is kept of it is no longer fresh; after a deletion it is never served."""
-        self._store.count(_generation_key(service, "writes"), GENERATION_TTL_S)
-        if deleted:
-            self._store.count(_generation_key(service, "deletions"), GENERATION_TTL_S)
+        begun = ("writes", "deletions") if deleted else ("writes",)
+        self._store.mark(_generation_key(service, name) for name in begun)
 
     def keep(
         self,
@@ -127,20 +133,22 @@ class AnswerCache:
     def _look_up(self, service: str, key: str) -> tuple[Entry | None, "Generation"]:
         keys = [key, _generation_key(service, "writes"), _generation_key(service, "deletions")]
         kept, writes, deletions = self._store.get_many(keys)
-        entry = msgspec.msgpack.decode(kept, type=Entry) if kept else None
-        return entry, Generation(writes or b"0", deletions or b"0")
+        return _read(kept), Generation(writes or b"0", deletions or b"0")
 
     def _age(self, entry: Entry) -> float:
         return max(0.0, self._clock() - entry.stored_at)
 
-    def _fetch_once(self, service: str, key: str, fetch: Callable[[], T]) -> T:
+    def _fetch_once(
+        self, service: str, key: tuple[str, bytes], fetch: Callable[[], T], is_public: Callable[[T], bool]
+    ) -> T:
         with self._lock:
             flight: Future[T] | None = self._flights.get(key)
             if flight is None:
                 own: Future[T] = Future()
                 self._flights[key] = own
         if flight is not None:
-            return self._follow(service, flight)
+            followed = self._follow(service, flight)
+            return followed if is_public(followed) else fetch()
         try:
             own.set_result(fetch())
         except BaseException as error:  # the followers' too
@@ -166,6 +174,13 @@ class AnswerCache:
 class Generation:
     writes: bytes
     deletions: bytes
+
+
+def _read(kept: bytes | None) -> Entry | None:
+    try:
+        return msgspec.msgpack.decode(kept, type=Entry) if kept else None
+    except msgspec.DecodeError:  # of another version of the gateway
+        return None
 
 
 def _key(service: str, selectors: Mapping[str, str]) -> str:

@@ -3,14 +3,17 @@
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
+from common.openapi import Schema
+from common.serializers import StrictSerializer
 from gateway_project.schemas.problems import Problem
 
 from .routes import Access, Operation
 
 PROBLEM = "application/problem+json"
+SLUG = "^[-a-zA-Z0-9_]+$"
+KEY = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
 MEANINGS = {
     400: "Something sent is not as it must be; `errors` says what.",
     401: "Not signed in, or no longer.",
@@ -43,15 +46,7 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         }
 
 
-class ByBodyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "gateway_project.auth.views.ByBody"
-    name: Any = []  # needs nothing
-
-    def get_security_definition(self, auto_schema: Any) -> list[Any]:
-        return []
-
-
-class RouteSchema(AutoSchema):
+class RouteSchema(Schema):
     @property
     def _operation(self) -> Operation | None:
         route = getattr(self.view, "route", None)
@@ -109,9 +104,24 @@ class RouteSchema(AutoSchema):
             return list(super().get_override_parameters())
         parameters: list[Any] = [operation.query] if operation.query().fields else []
         if operation.replay_safe:
-            parameters.append(_header("Idempotency-Key", "The same key and body again do nothing again."))
+            parameters.append(_header("Idempotency-Key", "The same key and body again do nothing again.", KEY))
         if 412 in operation.errors:
-            parameters.append(_header("If-Match", "Only if it is still this version."))
+            parameters.append(_header("If-Match", "Only if it is still this version.", {"type": "string"}))
+        return parameters
+
+    def _process_override_parameters(self, direction: str = "request") -> dict[Any, Any]:
+        """A query parameter with an empty value counts as absent."""
+        parameters: dict[Any, Any] = super()._process_override_parameters(direction)  # type: ignore[no-untyped-call]
+        return {
+            (name, place): {**each, "allowEmptyValue": True} if place == OpenApiParameter.QUERY else each
+            for (name, place), each in parameters.items()
+        }
+
+    def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
+        parameters: list[dict[str, Any]] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
+        for parameter in parameters:
+            if f"<slug:{parameter['name']}>" in self.path_regex:
+                parameter["schema"]["pattern"] = SLUG
         return parameters
 
     def get_response_serializers(self) -> Any:
@@ -131,11 +141,13 @@ class RouteSchema(AutoSchema):
         return dict(super()._get_response_bodies(direction)) | problems
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """An answer holds each of its members, also those that need not be sent."""
+        """An answer holds each of its members, also those that need not be sent; what is sent holds no others."""
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "response":
             optional: frozenset[str] = getattr(serializer, "optional_members", frozenset())
             schema["required"] = sorted(set(schema["properties"]) - optional)
+        elif issubclass(serializer if isinstance(serializer, type) else type(serializer), StrictSerializer):
+            schema["additionalProperties"] = False
         return schema
 
     def _errors(self) -> list[int]:
@@ -156,5 +168,5 @@ class RouteSchema(AutoSchema):
         return sorted(codes)
 
 
-def _header(name: str, description: str) -> OpenApiParameter:
-    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description)
+def _header(name: str, description: str, schema: dict[str, Any]) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=description)

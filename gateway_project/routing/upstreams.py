@@ -1,5 +1,6 @@
 """The process's one client for each service, and calls that carry on whose behalf they are made."""
 
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
@@ -8,31 +9,79 @@ from uuid import UUID
 import msgspec
 import structlog
 from django.conf import settings
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from rest_framework import serializers
 
 from common.identity import TokenIssuer
 from common.metrics import BUCKETS
-from common.resilience import Transition
+from common.resilience import Deadline, Policy, Transition
 from common.tracing import note
-from common.upstream import Answer, BrokenContract, Call, Upstream, UpstreamError
+from common.upstream import Answer, BrokenContract, BulkheadRejected, Call, Upstream, UpstreamError
+from gateway_project.status.latency import LatencyLog
 from gateway_project.status.recorder import record_transition
 
 from .contracts import contract_for
 
-UPSTREAM_SECONDS = Histogram(
+SECONDS = Histogram(
     "plaza_upstream_seconds", "Time of one attempt at a service, in seconds.", ["upstream"], buckets=BUCKETS
 )
-UPSTREAM_FAILURES = Counter("plaza_upstream_failures_total", "Failed attempts.", ["upstream", "cause"])
+FAILURES = Counter("plaza_upstream_failures_total", "Failed attempts.", ["upstream", "cause"])
+RETRIES = Counter("plaza_upstream_retries_total", "Attempts after the first one of a call.", ["upstream"])
+REJECTIONS = Counter("plaza_bulkhead_rejected_total", "Calls refused because the bulkhead was full.", ["upstream"])
+IN_FLIGHT = Gauge("plaza_upstream_in_flight", "Calls at the moment.", ["upstream"], multiprocess_mode="livesum")
+CIRCUIT_STATE = Gauge(
+    "plaza_circuit_state",
+    "0 closed, 1 half-open, 2 open; of several processes the worst.",
+    ["upstream"],
+    multiprocess_mode="livemax",
+)
+STATE_NUMBERS = {"closed": 0, "half-open": 1, "open": 2}
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
+class WatchedUpstream(Upstream):
+    """An upstream that Prometheus and the status page know all about."""
+
+    def __init__(self, name: str, base_url: str, policy: Policy) -> None:
+        self.latency = LatencyLog()
+        self._in_flight = IN_FLIGHT.labels(name)
+        CIRCUIT_STATE.labels(name).set(STATE_NUMBERS["closed"])
+        super().__init__(
+            name,
+            base_url,
+            policy,
+            on_transition=_announce,
+            observe=self._note_attempt,
+            sleep=self._pause_before_retry,
+        )
+
+    def call(self, call: Call, check: Callable[[Answer], T], deadline: Deadline | None = None) -> T:
+        self._in_flight.inc()
+        try:
+            return super().call(call, check, deadline)
+        except BulkheadRejected:
+            REJECTIONS.labels(self.name).inc()
+            raise
+        finally:
+            self._in_flight.dec()
+
+    def _note_attempt(self, name: str, seconds: float, error: UpstreamError | None) -> None:
+        self.latency.record(seconds, failed=error is not None)
+        SECONDS.labels(name).observe(seconds)
+        if error is not None:
+            FAILURES.labels(name, error.cause).inc()
+
+    def _pause_before_retry(self, seconds: float) -> None:
+        RETRIES.labels(self.name).inc()
+        time.sleep(seconds)
+
+
 @cache
-def upstream(name: str) -> Upstream:
+def upstream(name: str) -> WatchedUpstream:
     config = settings.UPSTREAMS[name]
-    return Upstream(name, config["url"], config["policy"], on_transition=_announce, observe=_observe)
+    return WatchedUpstream(name, config["url"], config["policy"])
 
 
 @cache
@@ -70,12 +119,7 @@ def call_for(service: str, call: Call, check: Callable[[Answer], T], *, user_id:
     return upstream(service).call(signed, check)
 
 
-def _observe(name: str, seconds: float, error: UpstreamError | None) -> None:
-    UPSTREAM_SECONDS.labels(name).observe(seconds)
-    if error is not None:
-        UPSTREAM_FAILURES.labels(name, error.cause).inc()
-
-
 def _announce(transition: Transition) -> None:
+    CIRCUIT_STATE.labels(transition.circuit).set(STATE_NUMBERS[transition.new])
     log.warning("circuit", upstream=transition.circuit, old=transition.old, new=transition.new)
     record_transition(transition)

@@ -126,7 +126,7 @@ class ProxyView(APIView):
                 )
             return relayed
 
-        served = answers().serve(service, selectors, fetch)
+        served = answers().serve(service, selectors, fetch, is_public=lambda relayed: relayed.lifetimes is not None)
         relayed = Relayed(200, served.headers, msgspec.Raw(served.entry.body)) if isinstance(served, Hit) else served
         return _unless_known(request, relayed)
 

@@ -16,6 +16,10 @@ from .models import CircuitTransition
 log = structlog.get_logger(__name__)
 
 
+def process_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 class Recorder:
     """One daemon thread a process, begun with the first transition; one that can't be written is only logged."""
 
@@ -45,7 +49,7 @@ def write(transition: Transition, at: datetime) -> None:
             new=transition.new,
             failed=transition.failed,
             total=transition.total,
-            process=f"{socket.gethostname()}:{os.getpid()}",
+            process=process_name(),
             at=at,
         )
     except Error:

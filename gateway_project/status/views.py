@@ -1,7 +1,5 @@
 """`/api/status/` for programs, `/status/` for people, both for staff; `/health/ready` for whoever balances load."""
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -18,20 +16,18 @@ from gateway_project.auth.authentication import cookie_user
 from gateway_project.auth.permissions import Staff
 from gateway_project.routing.upstreams import upstream
 
-from .models import CircuitTransition
+from .reports import report
 from .schemas import StatusReport
-
-SHOWN_TRANSITIONS = 20
 
 
 class StatusView(APIView):
-    """Each service's circuit, load and failures as this gateway process sees them, and the last transitions."""
+    """Each service's circuit, load and latency as the gateway's processes see them, and the last transitions."""
 
     permission_classes = (Staff,)
 
     @extend_schema(operation_id="status_retrieve", responses=StatusReport)
     def get(self, request: Request) -> Response:
-        return Response(StatusReport(report()).data)
+        return Response(report())
 
 
 @never_cache
@@ -42,7 +38,7 @@ def status_page(request: HttpRequest) -> HttpResponse:
         return redirect(f"{settings.LOGIN_URL}?next={request.path}")
     if not user.is_staff:
         return permission_denied(request, PermissionError())
-    return render(request, "status/status.html", {"user": user, **report()})
+    return render(request, "status/status.html", {"user": user, "report": report()})
 
 
 @require_safe
@@ -52,23 +48,3 @@ def ready(request: HttpRequest) -> HttpResponse:
         return problem_response(request, 503, "database-unavailable", "The database does not answer.")
     out = [name for name in settings.UPSTREAMS if upstream(name).circuit.current_state != "closed"]
     return JsonResponse({"status": "degraded" if out else "ok", "out": out})
-
-
-def report() -> dict[str, Any]:
-    transitions = CircuitTransition.objects.order_by("-at", "-id")[:SHOWN_TRANSITIONS]
-    return {"upstreams": [_describe(name) for name in settings.UPSTREAMS], "transitions": list(transitions)}
-
-
-def _describe(name: str) -> dict[str, Any]:
-    service = upstream(name)
-    total, failed = service.circuit.window.totals()
-    return {
-        "name": name,
-        "circuit": service.circuit.current_state,
-        "in_flight": service.bulkhead.in_flight,
-        "max_in_flight": service.bulkhead.limit,
-        "rejected": service.bulkhead.rejected,
-        "calls": total,
-        "failures": failed,
-        "retries": service.retries,
-    }

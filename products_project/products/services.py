@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, ProtectedError
+from django.db.models import F, ProtectedError, Sum
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -108,7 +108,7 @@ def move_stock(movement: Movement, *, key: str | None, precondition: Preconditio
     Raises:
         Product.DoesNotExist, PreconditionFailed, KeyReused
         InsufficientStock: the stock would fall below 0.
-        ValidationError: it would rise above `MAX_STOCK`.
+        ValidationError: with what orders hold it would rise above `MAX_STOCK`.
     """
     if earlier := _replayed(movement, key):
         return earlier, True
@@ -134,12 +134,12 @@ def _replayed(movement: Movement, key: str | None) -> StockMovement | None:
 def _change_stock(movement: Movement, precondition: Precondition) -> None:
     product = _lock_product(movement.product_id, precondition)
     delta = movement.delta
-    moved = Product.objects.filter(pk=product.pk, stock__gte=-delta, stock__lte=MAX_STOCK - delta).update(
-        stock=F("stock") + delta, updated_at=timezone.now()
-    )
-    if not moved and delta > 0:
+    # The ledger, with this row in it, and not the stock: what orders hold must fit back in.
+    if delta > 0 and product.movements.aggregate(total=Sum("delta"))["total"] > MAX_STOCK:
         raise ValidationError({"delta": [_("The stock would pass its limit.")]})
-    if not moved:
+    if not Product.objects.filter(pk=product.pk, stock__gte=-delta).update(
+        stock=F("stock") + delta, updated_at=timezone.now()
+    ):
         raise InsufficientStock(items=[_shortage(product, delta)])
 
 

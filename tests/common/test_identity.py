@@ -14,7 +14,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from common import tracing
-from common.identity import Caller, NamedCallers, StaffOnly, StaffWrites, TokenIssuer, caller_of, read_token
+from common.identity import Caller, NamedCallers, StaffOnly, StaffWrites, TokenIssuer, caller_of, key_id, read_token
 
 GATEWAY_KEY, ORDERS_KEY = (
     "gateway and products share this key, nobody else",
@@ -52,7 +52,7 @@ def test_a_token_proves_its_caller_and_the_user() -> None:
 
 def test_a_token_holds_exactly_what_the_contract_says() -> None:
     token = TokenIssuer("gateway", "products", GATEWAY_KEY, clock=lambda: 1000.9).issue(USER)
-    assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
+    assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT", "kid": key_id(GATEWAY_KEY)}
     assert jwt.decode(token, options={"verify_signature": False}) == {
         "iss": "gateway",
         "aud": "products",
@@ -61,6 +61,23 @@ def test_a_token_holds_exactly_what_the_contract_says() -> None:
         "is_staff": False,
         "sub": str(USER),
     }
+
+
+OTHER_KEY = "another-key-of-the-gateway-for-products-1234"
+
+
+def test_of_a_ring_the_first_key_signs_and_each_verifies() -> None:
+    old = TokenIssuer("gateway", "products", GATEWAY_KEY).issue()
+    new = TokenIssuer("gateway", "products", f"{OTHER_KEY}\n{GATEWAY_KEY}").issue()
+    assert jwt.get_unverified_header(new)["kid"] == key_id(OTHER_KEY)
+    ring = {"gateway": f"{OTHER_KEY}\n{GATEWAY_KEY}"}
+    assert read_token(old, "products", ring) == read_token(new, "products", ring) == Caller("gateway")
+
+
+def test_a_key_that_left_the_ring_verifies_nothing_any_more() -> None:
+    old = TokenIssuer("gateway", "products", GATEWAY_KEY).issue()
+    with pytest.raises(jwt.InvalidTokenError):
+        read_token(old, "products", {"gateway": OTHER_KEY})
 
 
 @pytest.mark.parametrize("seconds_ago", [0, 55, 65, -5])

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -182,3 +183,49 @@ def test_a_cursor_has_at_most_1000_characters() -> None:
 
 def test_an_envelope_has_links_or_null() -> None:
     assert PageSerializer({"next": "/x", "previous": None}).data == {"next": "/x", "previous": None}
+
+
+class EverythingInput(StrictSerializer):
+    number = serializers.IntegerField(required=False)
+    text = serializers.CharField(required=False, allow_null=True)
+    flag = serializers.BooleanField(required=False)
+    price = serializers.DecimalField(required=False, max_digits=5, decimal_places=2)
+    key = serializers.UUIDField(required=False)
+    at = serializers.DateTimeField(required=False)
+    word = serializers.ChoiceField(required=False, choices=("1", "2"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"number": "5"},
+        {"number": True},
+        {"number": 5.0},
+        {"text": 5},
+        {"text": 1.5},
+        {"flag": "true"},
+        {"flag": 1},
+        {"price": 1},
+        {"price": 1.5},
+        {"price": True},
+        {"key": True},
+        {"key": 5},
+        {"at": 5},
+        {"word": 1},
+    ],
+    ids=str,
+)
+def test_json_of_another_type_is_refused_though_it_could_be_read(data: dict[str, Any]) -> None:
+    (name,) = data
+    serializer = EverythingInput(data=data)
+    assert not serializer.is_valid()
+    assert {error.code for error in serializer.errors[name]} == {"invalid"}
+    assert set(serializer.errors) == {name}
+
+
+def test_a_form_has_only_text_and_null_is_the_fields_own_affair() -> None:
+    serializer = EverythingInput(data=QueryDict("number=5&flag=true&price=1.5&word=1"))
+    assert serializer.is_valid()
+    assert serializer.validated_data == {"number": 5, "flag": True, "price": Decimal("1.50"), "word": "1"}
+    assert EverythingInput(data={"text": None}).is_valid()
+    assert not EverythingInput(data={"number": None}).is_valid()

@@ -1,5 +1,7 @@
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -36,6 +38,20 @@ def test_less_than_one_worker_or_thread_is_refused(served: list[serve.Server], n
     assert served == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_several_workers_are_refused_where_they_would_need_what_is_missing(
+    served: list[serve.Server], settings: Any
+) -> None:
+    settings.SEVERAL_WORKERS_NEED = "REDIS_URL"
+    with pytest.raises(CommandError, match=r"^More than one worker needs REDIS_URL\.$"):
+        call_command("serve", port=8002, workers=2)
+    assert served == []
+    call_command("serve", port=8002, workers=1)
+    settings.SEVERAL_WORKERS_NEED = ""
+    call_command("serve", port=8002, workers=2)
+    assert [server.options["workers"] for server in served] == [1, 2]
+
+
 def test_the_port_must_be_named(served: list[serve.Server]) -> None:
     with pytest.raises(CommandError, match="--port"):
         call_command("serve")
@@ -43,18 +59,26 @@ def test_the_port_must_be_named(served: list[serve.Server]) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_tables_are_made_and_connections_closed_before_it_serves(
+def test_tables_are_made_under_the_lock_and_connections_closed_before_it_serves(
     served: list[serve.Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        order.append("locked")
+        yield
+        order.append("unlocked")
+
+    monkeypatch.setattr(serve, "migration_lock", lock)
     monkeypatch.setattr(serve, "call_command", lambda name, **options: order.append(f"{name} {options}"))
     monkeypatch.setattr(serve.Server, "run", lambda self: order.append(f"run {connection.connection}"))
     connection.ensure_connection()
     call_command("serve", port=8002)
-    assert order == ["migrate {'interactive': False, 'verbosity': 0}", "run None"]
+    assert order == ["locked", "migrate {'interactive': False, 'verbosity': 0}", "unlocked", "run None"]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_defaults_are_loopback_and_the_projects_threads(served: list[serve.Server], settings: Any) -> None:
     settings.THREADS = 5
     call_command("serve", "--port", "8002", stdout=io.StringIO())

@@ -113,11 +113,16 @@ class Shop:
         self.dice = random.Random(seed)
         self.products, self.clock = products, clock
         self.user, self.staff = Api(), Api(is_staff=True)
+        self.trouble = [
+            *TROUBLE,
+            faults.meanwhile(before=self.cancel_the_newest),
+            faults.meanwhile(after=self.cancel_the_newest),
+        ]
         self.stocked = {products.add(stock=40): 40, products.add(stock=8, price="0.35"): 8}
 
     def step(self) -> None:
         steps = [self.place, self.place, self.replay, self.cancel, self.pay, self.relay, self.arrive, self.hide]
-        self.products.script = [self.dice.choice(TROUBLE) for _ in range(3)]
+        self.products.script = [self.dice.choice(self.trouble) for _ in range(3)]
         try:
             self.dice.choice(steps)()
         except faults.Crash:
@@ -136,6 +141,9 @@ class Shop:
     def cancel(self) -> None:
         self.user.post(f"/orders/{self.any_order()}/cancel/")
 
+    def cancel_the_newest(self) -> None:
+        self.user.post(f"/orders/{Order.objects.latest('id').pk}/cancel/")
+
     def pay(self) -> None:
         self.staff.patch(f"/orders/{self.any_order()}/", {"status": self.dice.choice(["paid", "shipped"])})
 
@@ -152,7 +160,7 @@ class Shop:
         return self.dice.choice([None, *Order.objects.values_list("pk", flat=True)])
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_shop_in_trouble_ends_in_agreement(
     seed: int, products: FakeProducts, clock: Clock, relay_until_idle: Relay
 ) -> None:

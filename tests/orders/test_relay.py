@@ -6,9 +6,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -89,12 +91,21 @@ def test_a_signal_ends_it_after_the_order_at_hand(number: int, products: FakePro
     assert [order.claimed_until is None for order in left] == [False, False]
 
 
-def test_an_idle_relay_looks_again_until_it_is_told_to_stop(
+def test_an_idle_relay_pauses_between_looks_until_it_is_told_to_stop(
     products: FakeProducts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pauses: list[float | None] = []
+
+    class Instant(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout)
+            return super().wait(0)
+
+    monkeypatch.setattr(relay_module, "threading", SimpleNamespace(Event=Instant))
     found = stop_after(3, monkeypatch)
-    call_command("relay", interval=0.001)
+    call_command("relay")
     assert found == [[], [], []]
+    assert pauses == [0.5, 0.5, 0.5]
 
 
 def test_a_failing_database_is_logged_and_tried_again(
@@ -143,7 +154,7 @@ def test_tables_are_made_under_the_lock_of_all_who_make_tables(
 
     monkeypatch.setattr(relay_module, "migration_lock", lock)
     monkeypatch.setattr(relay_module, "call_command", lambda name, **options: steps.append(name))
-    monkeypatch.setattr(relay_module, "claim_due", lambda limit: steps.append("claim"))
+    monkeypatch.setattr(relay_module, "claim_due", lambda limit: steps.append("claim") or [])
     call_command("relay", once=True)
     assert steps == ["locked", "migrate", "free", "claim"]
 

@@ -14,7 +14,7 @@ from common.errors import PreconditionFailed
 from common.idempotency import KeyReused
 from products_project.products import services
 from products_project.products.models import MAX_STOCK, Category, Product, StockMovement
-from products_project.products.reservations import Wanted, reserve_stock
+from products_project.products.reservations import Wanted, release_stock, reserve_stock
 from products_project.products.services import InsufficientStock, Movement, SkuTaken, SlugTaken
 from tests.products.shop import SHOPPER, STAFF, Make, ledger, shelf, stock
 from tests.service import TOGETHER_S, race
@@ -66,6 +66,16 @@ class TestMovements:
         assert list(refused.value.detail) == ["delta"]
         assert shelf() == before
         move(product, MAX_STOCK - 5)
+        assert stock(product) == MAX_STOCK
+
+    def test_none_takes_the_room_of_what_is_held(self, make: Make) -> None:
+        product, order = make(stock=MAX_STOCK), uuid4()
+        reserve_stock(order_id=order, wanted=[Wanted(product.pk, 3)])
+        before = shelf()
+        with pytest.raises(ValidationError):
+            move(product, 1)
+        assert shelf() == before
+        release_stock(order_id=order)
         assert stock(product) == MAX_STOCK
 
     def test_none_touches_a_product_that_is_not_there_or_not_as_expected(self, make: Make) -> None:

@@ -177,7 +177,7 @@ def test_stock_ledger_and_reservations_follow_the_model() -> None:
     run_state_machine_as_test(
         Warehouse,
         settings=settings(
-            max_examples=25,
+            max_examples=15,
             stateful_step_count=25,
             deadline=None,
             database=None,

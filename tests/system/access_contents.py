@@ -15,6 +15,11 @@ def contents(system: System) -> Contents:
     return {table: rows for project in PROJECTS for table, rows in _read(system, project).items()}
 
 
+def changed(before: Contents, after: Contents, project: str) -> list[str]:
+    """The tables of a project that are no longer what they were."""
+    return [name for name in after if name.startswith(project) and before[name] != after[name]]
+
+
 def _read(system: System, project: str) -> Contents:
     path = system.data_dir / project / "Data-base.db"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:

@@ -1,6 +1,7 @@
 """Access tokens that aren't: each differs from one that staff could use in a single thing."""
 
 import base64
+import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +22,11 @@ class Forger:
 
     def __init__(self, system: System, staff: Client, customer: Client) -> None:
         self._system, self._staff, self._customer = system, staff, customer
-        self._key = system.secret("jwt-signing")
+        self._key = system.secret("jwt-signing").split("\n")[0]
+
+    def header(self) -> dict[str, Any]:
+        header: dict[str, Any] = jwt.get_unverified_header(self._staff.access)
+        return header
 
     def claims(self) -> Claims:
         """Those of a token that the gateway gave to staff."""
@@ -33,25 +38,38 @@ class Forger:
     ) -> str:
         """A change to None takes the claim away."""
         claims = {name: value for name, value in (self.claims() | changes).items() if value is not None}
-        token = jwt.encode(claims, self._key if key is None else key, algorithm, headers=dict(headers or {}))
+        token = jwt.encode(claims, key or self._key, headers={**self.header(), "alg": algorithm, **(headers or {})})
         self._system.sensitive.add(token)
         return token
 
     def with_another_key(self) -> str:
         return self.sign(self._system.secret("gateway-users"))
 
+    def with_an_empty_key(self) -> str:
+        return self._signed(b"")
+
     def with_its_own_key_in_the_header(self) -> str:
-        own = base64.urlsafe_b64encode(b"a key of the caller's own making").decode().rstrip("=")
-        return self.sign("a key of the caller's own making", headers={"jwk": {"kty": "oct", "k": own}, "kid": "own"})
+        own = "a key of the caller's own making"
+        return self.sign(own, headers={"jwk": {"kty": "oct", "k": encoded_bytes(own.encode())}, "kid": "own"})
 
     def tampered(self) -> str:
         """A customer's, made staff's; the signature is the gateway's."""
         header, payload, signature = self._customer.access.split(".")
         claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
-        return ".".join((header, encoded(claims | {"is_staff": True}), signature))
+        return f"{header}.{encoded(claims | {'is_staff': True})}.{signature}"
+
+    def relabelled(self, **header: Any) -> str:
+        """With other words in its header; the signature is the gateway's."""
+        _, payload, signature = self._staff.access.split(".")
+        return f"{encoded(self.header() | header)}.{payload}.{signature}"
 
     def unsigned(self, algorithm: str = "none") -> str:
-        return ".".join((encoded({"alg": algorithm, "typ": "JWT"}), encoded(self.claims()), ""))
+        return f"{encoded(self.header() | {'alg': algorithm})}.{encoded(self.claims())}."
+
+    def _signed(self, key: bytes) -> str:
+        """By hand, where PyJWT would not."""
+        signed = f"{encoded(self.header())}.{encoded(self.claims())}"
+        return f"{signed}.{encoded_bytes(hmac.digest(key, signed.encode(), 'sha256'))}"
 
     def stripped(self) -> str:
         return self._staff.access.rpartition(".")[0] + "."
@@ -61,7 +79,11 @@ class Forger:
 
 
 def encoded(part: Claims) -> str:
-    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+    return encoded_bytes(json.dumps(part).encode())
+
+
+def encoded_bytes(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
 
 
 def now() -> int:
@@ -76,12 +98,15 @@ FORGERIES: Mapping[str, Callable[[Forger], str]] = {
     "refresh as access": Forger.refresh,
     "of no type": lambda forger: forger.sign(token_type=None),
     "foreign key": Forger.with_another_key,
-    "empty key": lambda forger: forger.sign(""),
+    "empty key": Forger.with_an_empty_key,
     "its own key": Forger.with_its_own_key_in_the_header,
     "alg: none": Forger.unsigned,
     "alg: None": lambda forger: forger.unsigned("None"),
     "another algorithm": lambda forger: forger.sign(algorithm="HS512"),
     "without its signature": Forger.stripped,
+    "a key's name that is none": lambda forger: forger.sign(headers={"kid": "../../dev/null"}),
+    "a key's name that is a list": lambda forger: forger.relabelled(kid=["a"]),
+    "a header that must be understood": lambda forger: forger.sign(headers={"crit": ["b64"], "b64": False}),
     "wrong audience": lambda forger: forger.sign(aud="users"),
     "without an audience": lambda forger: forger.sign(aud=None),
     "wrong issuer": lambda forger: forger.sign(iss="gateway"),

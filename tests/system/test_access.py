@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import requests
 
-from tests.system.access_contents import contents
+from tests.system.access_contents import changed, contents
 from tests.system.access_operations import Operation, Refusal, read_operations
 from tests.system.access_scene import NEW_PASSWORD, Scene, make_scene, make_staff
 from tests.system.access_tokens import FORGERIES, Forger
 from tests.system.client import Client, done, problem, succeeded
-from tests.system.plaza import CUSTOMER_PASSWORD, System
+from tests.system.plaza import CUSTOMER_PASSWORD, PROJECTS, System
 
 ANONYMOUS, FORGED, ENDED = (401, "not-authenticated"), (401, "invalid-token"), (401, "session-ended")
 NO_CSRF = (403, "csrf-failed")
@@ -148,6 +148,7 @@ def test_who_may_is_let_in(system: System, operations: list[Operation], role: st
     }
     permitted = [operation for operation in operations if operation.refusal(role) is None]
     answers, scene, client = {}, None, None
+    before = contents(system)
 
     for operation in permitted:
         if scene is None or client is None or client.get("/api/auth/sessions/").status_code == 401:
@@ -156,6 +157,7 @@ def test_who_may_is_let_in(system: System, operations: list[Operation], role: st
         response = client.request(operation.method, scene.path(operation), json=scene.body(operation))
         answers[str(operation)] = response.status_code
     assert answers == {str(operation): operation.success for operation in permitted}
+    assert {project for project in PROJECTS if changed(before, contents(system), project)} == set(PROJECTS)
 
 
 @pytest.mark.parametrize("caller", ["nobody", "a customer", "staff", "ended", "forged"])
@@ -195,6 +197,22 @@ def test_a_method_that_a_path_does_not_have_is_405(
     assert len(answers) > 30
     assert answers == expected
     assert contents(scene.system) == before
+
+
+def test_options_tells_who_may_do_something_there(
+    scene: Scene, staff: Client, nobody: Client, operations: list[Operation]
+) -> None:
+    levels: dict[str, set[str]] = {}
+    for operation in operations:
+        levels.setdefault(operation.path, set()).add(operation.access)
+
+    for path, access in levels.items():
+        clients = (nobody, scene.owner, staff)
+        statuses = [client.request("OPTIONS", path.format_map(scene.ids)).status_code for client in clients]
+        if "open" in access:
+            assert statuses == [200, 200, 200], path
+        else:
+            assert statuses == [401, 200 if "user" in access else 403, 200], path
 
 
 def test_lists_hold_nothing_of_anyone_else(scene: Scene, stranger: Client) -> None:

@@ -88,7 +88,6 @@ nobody    GET     /api/products/not-a-uuid/         404 not-found
 nobody    POST    /api/auth/register/               409 username-taken       {"username": "ADMIN", **ACCOUNT}
 staff     POST    /api/users/                       409 username-taken       {"username": "Admin", **ACCOUNT}
 customer  PATCH   /api/users/me/                    409 username-taken       {"username": "admin"}
-staff     DELETE  /api/users/me/                    409 last-staff-account
 staff     POST    /api/categories/                  409 slug-taken           {"name": "Other", "slug": "{category}"}
 staff     DELETE  /api/categories/{category}/       409 category-in-use
 staff     POST    /api/products/                    409 sku-taken            {"sku": "{sku}", **PRODUCT}
@@ -211,6 +210,15 @@ def test_a_refresh_token_is_no_access_token_and_the_other_way_round(system: Syst
     problem(as_access, 401, "invalid-token")
     problem(customer.post("/api/auth/token/refresh/", {"refresh": customer.access}), 401, "session-ended")
     succeeded(customer.get("/api/users/me/"))
+
+
+def test_the_last_staff_account_stays(fragile: System) -> None:
+    """On the one system where nobody makes a second."""
+    staff = fragile.staff()
+
+    assert succeeded(staff.get("/api/users/?is_staff=true"))["results"] == [staff.user]
+    problem(staff.delete("/api/users/me/"), 409, "last-staff-account")
+    assert succeeded(staff.get("/api/users/me/")) == staff.user
 
 
 def test_a_refused_order_names_what_is_short_and_itself(staff: Client, customer: Client) -> None:

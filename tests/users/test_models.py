@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -87,10 +86,11 @@ def test_a_stronger_hash_of_the_same_password_is_no_new_version(ada: User, setti
     assert ada.password_version == 1
 
 
-def test_passwords_are_kept_as_argon2id_at_django_s_cost(settings: Any) -> None:
+def test_passwords_are_kept_as_argon2id_at_owasp_s_cost(settings: Any) -> None:
     settings.PASSWORD_HASHERS = deployed.PASSWORD_HASHERS
     user = User(username="ada")
     user.set_password(PASSWORD)
-    cost = f"m={Argon2PasswordHasher.memory_cost},t={Argon2PasswordHasher.time_cost}"
-    assert user.password.startswith(f"argon2$argon2id$v=19${cost},p=8$")
+    assert user.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
     assert PASSWORD not in user.password
+    assert user.check_password(PASSWORD)
+    assert not user.check_password(PASSWORD.upper())

@@ -144,6 +144,14 @@ def test_an_inactive_staff_account_can_leave_beside_the_last_active_one(
     assert list(User.objects.filter(is_staff=True).values_list("username", flat=True)) == ["grace"]
 
 
+@pytest.mark.parametrize("leave", [demote, delete])
+def test_an_inactive_staff_account_is_nobody_s_last_one(
+    register: Register, ada: User, leave: Callable[..., Any]
+) -> None:
+    leave(register("idle", is_staff=True, is_active=False), ada)()
+    assert not User.objects.filter(is_staff=True).exists()
+
+
 @pytest.mark.parametrize("change", [{"is_staff": True}, {"is_active": False}, {"is_staff": True, "is_active": False}])
 def test_a_role_refused_refuses_the_whole_change(ada: User, change: dict[str, bool]) -> None:
     before = rows()

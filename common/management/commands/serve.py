@@ -1,6 +1,7 @@
 """`manage.py serve`: tables first, then gunicorn with threads."""
 
 import os
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import connections
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from common import metrics
 from common.databases import migration_lock
 
 
@@ -36,7 +38,7 @@ class Command(BaseCommand):
         with migration_lock():
             call_command("migrate", interactive=False, verbosity=0)
         connections.close_all()  # no connection may cross the fork
-        Server(options).run()  # type: ignore[no-untyped-call]
+        Server(options).run()
 
 
 class PropagatingLogger(Logger):
@@ -69,8 +71,19 @@ class Server(BaseApplication):
             "forwarded_allow_ips": "",  # X-Forwarded-* is read by Django, from TRUSTED_PROXIES only
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
         }
+        if self.options["workers"] > 1:
+            # This process has metrics too, but no requests: its zeros are no worker's.
+            chosen["when_ready"] = lambda arbiter: metrics.forget_process(os.getpid())
+            chosen["child_exit"] = lambda arbiter, worker: metrics.forget_process(worker.pid)
         for name, value in chosen.items():
             self.cfg.set(name, value)  # type: ignore[union-attr]
+
+    def run(self) -> None:
+        if self.options["workers"] > 1 and not metrics.are_shared():
+            # Workers can only share metrics when that is known before the first is made: begin again, as this process.
+            os.environ[metrics.DIRECTORY_VARIABLE] = str(metrics.fresh_directory(settings.SERVICE_NAME))
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        super().run()  # type: ignore[no-untyped-call]
 
     def load(self) -> Any:
         return get_wsgi_application()

@@ -30,7 +30,7 @@ def _known(services: Services) -> None:
 
 
 def expired(pair: TokenPair) -> TokenPair:
-    key = settings.SIMPLE_JWT["SIGNING_KEY"]
+    key = settings.JWT_KEYS
     claims = jwt.decode(pair.access, key, ["HS256"], audience="plaza")
     return TokenPair(jwt.encode(claims | {"exp": 1}, key, "HS256"), pair.refresh)
 

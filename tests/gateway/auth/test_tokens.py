@@ -18,7 +18,7 @@ from tests.gateway.clients import BeginSession, send, slug
 from tests.gateway.examples import USER_ID
 from tests.gateway.fakes import Services
 
-KEY = settings.SIMPLE_JWT["SIGNING_KEY"]
+KEY = settings.JWT_KEYS
 
 
 def claims_of(token: str) -> dict[str, Any]:

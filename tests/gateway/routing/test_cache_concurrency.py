@@ -17,6 +17,10 @@ KEY = {"path": "/products/"}
 Fetch = Callable[[Generation], str]
 
 
+def PUBLIC(fetched: str) -> bool:
+    return True
+
+
 class Watched(AnswerCache):
     """Tells of each thread that begins to wait for another's fetch."""
 
@@ -36,7 +40,7 @@ def kept() -> Watched:
 
 def ask(kept: AnswerCache, fetch: Fetch, outcomes: list[object]) -> None:
     try:
-        outcomes.append(kept.serve("products", KEY, fetch))
+        outcomes.append(kept.serve("products", KEY, fetch, PUBLIC))
     except Exception as error:
         outcomes.append(error)
 
@@ -79,14 +83,14 @@ def test_concurrent_misses_share_a_failure_and_the_next_one_asks_again(kept: Wat
         raise error
 
     assert together(kept, 4, fail) == [error] * 4
-    assert kept.serve("products", KEY, lambda generation: "an answer") == "an answer"
+    assert kept.serve("products", KEY, lambda generation: "an answer", PUBLIC) == "an answer"
 
 
 def test_other_questions_do_not_wait(kept: Watched) -> None:
     def fetch(generation: Generation) -> str:
-        return str(kept.serve("products", {"path": "/categories/"}, lambda generation: "another"))
+        return str(kept.serve("products", {"path": "/categories/"}, lambda generation: "another", PUBLIC))
 
-    assert kept.serve("products", KEY, fetch) == "another"
+    assert kept.serve("products", KEY, fetch, PUBLIC) == "another"
 
 
 def test_only_so_many_wait_for_one_service(kept: Watched) -> None:
@@ -97,7 +101,7 @@ def test_only_so_many_wait_for_one_service(kept: Watched) -> None:
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["BulkheadRejected", "BulkheadRejected", "str"]
     rejected = next(outcome for outcome in outcomes if isinstance(outcome, BulkheadRejected))
     assert (rejected.upstream, rejected.retry_after_s) == ("products", 1.0)
-    assert kept.serve("products", KEY, lambda generation: "an answer") == "an answer"
+    assert kept.serve("products", KEY, lambda generation: "an answer", PUBLIC) == "an answer"
 
 
 def test_a_wait_ends(kept: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +114,7 @@ def test_a_wait_ends(kept: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
         follower.join(10)
         return "an answer"
 
-    assert kept.serve("products", KEY, fetch) == "an answer"
+    assert kept.serve("products", KEY, fetch, PUBLIC) == "an answer"
     [outcome] = outcomes
     assert isinstance(outcome, TimedOut)
 
@@ -126,7 +130,7 @@ def test_a_follower_that_gives_up_is_served_what_was_kept(kept: Watched, monkeyp
         follower.join(10)
         return "an answer"
 
-    assert kept.serve("products", KEY, fetch) == "an answer"
+    assert kept.serve("products", KEY, fetch, PUBLIC) == "an answer"
     [outcome] = outcomes
     assert isinstance(outcome, Hit)
     assert (outcome.entry.body, outcome.detail) == (b"{}", "stale-if-error")
@@ -134,4 +138,4 @@ def test_a_follower_that_gives_up_is_served_what_was_kept(kept: Watched, monkeyp
 
 def test_what_may_not_be_kept_at_all_is_not(kept: Watched) -> None:
     kept.keep("products", KEY, Generation(b"0", b"0"), kept.now(), b"{}", {}, (0, 0))
-    assert kept.serve("products", KEY, lambda generation: "an answer") == "an answer"
+    assert kept.serve("products", KEY, lambda generation: "an answer", PUBLIC) == "an answer"

@@ -46,7 +46,7 @@ def test_a_token_is_valid_at_one_service_only(name: str, settings: Any) -> None:
 
 def test_each_pair_has_a_key_of_its_own_and_none_is_the_clients(settings: Any) -> None:
     keys = [config["key"] for config in settings.UPSTREAMS.values()]
-    assert len({*keys, settings.SECRET_KEY, settings.SIMPLE_JWT["SIGNING_KEY"]}) == 5
+    assert len({*keys, settings.SECRET_KEY, settings.JWT_KEYS}) == 5
 
 
 def test_a_client_is_made_once_a_service() -> None:

@@ -1,0 +1,45 @@
+"""Telling the other processes how this one sees the services, so that the status page of each shows all."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gateway_project.routing.shared import store
+
+from .reports import own_state
+
+EVERY_S = 1.0
+TTL_S = 5  # a process that hasn't told anything for so long is gone
+
+
+class Publisher:
+    """One daemon thread a process, begun with its first request: a thread of before a fork would be lost."""
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, **signal: Any) -> None:
+        """A receiver of Django's `request_started`."""
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._publish_all, name="publisher", daemon=True)
+                    self._thread.start()
+
+    def _publish_all(self) -> None:
+        while True:
+            publish()
+            self._sleep(EVERY_S)
+
+
+def publish() -> None:
+    state = own_state()
+    store().publish(state.process, msgspec.json.encode(state), TTL_S)
+
+
+publisher = Publisher()
