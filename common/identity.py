@@ -85,7 +85,7 @@ def key_of(token: str, ring: str) -> str:
         return keys[0]
     if named := next((key for key in keys if key_id(key) == kid), None):
         return named
-    raise jwt.InvalidKeyError("unknown key")
+    raise jwt.InvalidSignatureError("unknown key")
 
 
 def read_token(token: str, audience: str, keys: dict[str, str]) -> Caller:

@@ -56,7 +56,8 @@ class Client:
 
     def register(self, username: str, password: str) -> dict[str, Any]:
         body = {"username": username, "email": f"{username}@shop.example", "password": password}
-        return succeeded(self.post("/api/auth/register/", body), 201)
+        user: dict[str, Any] = succeeded(self.post("/api/auth/register/", body), 201)
+        return user
 
     def signed_in(self, username: str, password: str) -> Self:
         self.keep(self.post("/api/auth/token/", {"username": username, "password": password}))

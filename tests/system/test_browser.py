@@ -248,7 +248,7 @@ def test_a_request_that_another_site_could_send_is_refused(visit: Visit, staff: 
 
     refused = visit.context.request.post(f"{visit.base_url}/api/orders/", data=order)
     assert (refused.status, refused.json()["type"]) == (403, "/problems/csrf-failed")
-    signing_in = {"username": shopper, "password": CUSTOMER_PASSWORD}
+    signing_in: dict[str, str | float | bool] = {"username": shopper, "password": CUSTOMER_PASSWORD}
     without_token = visit.context.request.post(f"{visit.base_url}/login/", form=signing_in)
     assert (without_token.status, without_token.json()["type"]) == (403, "/problems/csrf-failed")
     token = visit.cookies()["plaza_csrf"]["value"]

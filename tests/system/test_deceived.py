@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -35,7 +35,7 @@ PAGE = {"next": None, "previous": None, "results": [PRODUCT]}
 Answering = Callable[[Request], Response]
 
 
-def as_json(body: Any, status: int = 200, **headers: str) -> Answering:
+def as_json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answering:
     return lambda request: Response(json.dumps(body), status, headers, content_type="application/json")
 
 
@@ -86,7 +86,7 @@ def look(client: Client) -> Any:
         (as_json({"next": None, "results": [PRODUCT]}), 502, "contract-violation"),
         (as_json({**PAGE, "next": f"http://{INTERNAL}/products/?cursor=x"}), 502, "contract-violation"),
         (as_json({**PAGE, "padding": "x" * 5_000_000}), 502, "contract-violation"),
-        (as_json({}, 302, Location="http://10.0.0.7/"), 502, "contract-violation"),
+        (as_json({}, 302, {"Location": "http://10.0.0.7/"}), 502, "contract-violation"),
         (as_json({"detail": INTERNAL}, 404), 502, "contract-violation"),
         (as_json({"detail": INTERNAL}, 401), 502, "upstream-refused-gateway"),
         (as_json({"detail": INTERNAL}, 500), 502, "upstream-error"),
@@ -109,7 +109,8 @@ def test_a_client_sees_a_problem_and_none_of_its_details(
 
 
 def test_what_the_contract_does_not_name_is_dropped_and_counted(deceived: System, products: Impostor) -> None:
-    products.answers(as_json({**PAGE, "results": [{**PRODUCT, "margin": INTERNAL}]}, **{"X-Internal": INTERNAL}))
+    page = {**PAGE, "results": [{**PRODUCT, "margin": INTERNAL}]}
+    products.answers(as_json(page, headers={"X-Internal": INTERNAL}))
 
     response = look(deceived.staff())
     assert succeeded(response) == PAGE
@@ -120,7 +121,12 @@ def test_what_the_contract_does_not_name_is_dropped_and_counted(deceived: System
 
 def test_what_a_client_sends_on_the_way_to_a_service_is_an_allow_list(deceived: System, products: Impostor) -> None:
     seen: list[Request] = []
-    products.answers(lambda request: (seen.append(request), as_json(PAGE)(request))[1])
+
+    def listening(request: Request) -> Response:
+        seen.append(request)
+        return as_json(PAGE)(request)
+
+    products.answers(listening)
     sent = {"X-User-Id": "1", "X-Forwarded-For": "1.2.3.4", "Cookie": "a=b", "User-Agent": "mine", "Script-Name": "/x"}
 
     staff = deceived.staff()
@@ -181,10 +187,11 @@ def test_signing_in_is_throttled_by_account_and_says_for_how_long(deceived: Syst
     def attempt() -> Any:
         return nobody.post("/api/auth/token/", guess)
 
-    attempts = [answer for _ in range(5) for answer in at_once([attempt] * 2)]
-    eventually(lambda: attempts.append(attempt()) or attempts[-1].status_code == 429)  # a new minute may have begun
-    problem(attempts[0], 401, "invalid-credentials")
-    problem(attempts[-1], 429, "throttled")
-    assert 1 <= int(attempts[-1].headers["Retry-After"]) <= 60
+    problem(attempt(), 401, "invalid-credentials")
+    at_once([lambda: [attempt() for _ in range(5)]] * 2)
+    eventually(lambda: attempt().status_code == 429)  # a new minute may have begun
+    refused = attempt()
+    problem(refused, 429, "throttled")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
     another = nobody.post("/api/auth/token/", {**guess, "username": "another"})
     problem(another, 401, "invalid-credentials")

@@ -42,7 +42,11 @@ def _healed(fragile: System, buyer: Client) -> None:
     """Every service answers, and every circuit has closed again."""
     fragile.wait_until_healthy()
     for path in ("/api/users/me/", "/api/products/", "/api/orders/"):
-        eventually(lambda path=path: buyer.get(path).status_code == 200)
+        eventually(partial(is_answered, buyer, path))
+
+
+def is_answered(client: Client, path: str) -> bool:
+    return client.get(path).status_code == 200
 
 
 def look(client: Client) -> requests.Response:
@@ -187,7 +191,7 @@ def test_orders_killed_amid_many_orders_loses_and_doubles_none(fragile: System, 
     placed: dict[str, str] = {}
 
     def place(key: str) -> None:
-        response = insist(lambda: send_order(buyer, product, 1 + len(key) % 3, key=key))
+        response = insist(partial(send_order, buyer, product, 1 + len(key) % 3, key=key))
         placed[key] = succeeded(response, 201)["id"]
 
     orders = Thread(target=lambda: at_once([partial(place, key) for key in keys]))
@@ -197,7 +201,7 @@ def test_orders_killed_amid_many_orders_loses_and_doubles_none(fragile: System, 
     orders.join()
     assert len(set(placed.values())) == len(keys) == len(placed)
     for key in keys:
-        again = insist(lambda key=key: send_order(buyer, product, 1 + len(key) % 3, key=key))
+        again = insist(partial(send_order, buyer, product, 1 + len(key) % 3, key=key))
         assert (succeeded(again, 201)["id"], again.headers["Idempotent-Replayed"]) == (placed[key], "true")
     made = [order["id"] for page in buyer.pages("/api/orders/?page_size=100") for order in page["results"]]
     assert Counter(made) & Counter(placed.values()) == Counter(placed.values())

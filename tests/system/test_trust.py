@@ -3,6 +3,7 @@
 import http.client
 import os
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -194,7 +195,7 @@ def test_one_id_finds_an_order_in_three_logs(system: System, staff: Client, cust
         requests = [line for line in system.logs(service) if line.get("event") == "request"]
         return [line for line in requests if line.get("request_id") == "the-order-in-question"]
 
-    found = [eventually(lambda service=service: lines(service)) for service in ("gateway", "orders", "products")]
+    found = [eventually(partial(lines, service)) for service in ("gateway", "orders", "products")]
     assert [len(of_service) for of_service in found] == [1, 1, 1]
     (gateway,), (orders,), (products,) = found
     assert {line["trace_id"] for line in (gateway, orders, products)} == {trace}
