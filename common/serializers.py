@@ -13,14 +13,13 @@ from rest_framework.utils import html
 from common.pagination import MAX_PAGE_SIZE
 
 # The JSON type that a field takes, and what is said of any other: a field by itself would read "5" as 5, 5 as "5",
-# "no" as false, and false as a UUID.
+# "no" as false, and false as a UUID. A decimal may be a number too.
 TYPES: Mapping[type[serializers.Field[Any, Any, Any, Any]], type] = {
     serializers.BooleanField: bool,
     serializers.IntegerField: int,
     serializers.CharField: str,
     serializers.ChoiceField: str,
     serializers.DateTimeField: str,
-    serializers.DecimalField: str,
     serializers.UUIDField: str,
 }
 REFUSALS: Mapping[type, Any] = {

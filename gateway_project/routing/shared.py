@@ -22,10 +22,8 @@ from .stores import LocalStore, RedisStore, Store
 RETRY_S = 1.0
 
 REDIS_FAILURES = Counter("plaza_redis_failures_total", "Times that Redis failed and a process used its own memory.")
-REDIS_UP = Gauge(
-    "plaza_redis_up",
-    "1 while Redis is used, 0 while a process uses its own memory instead.",
-    multiprocess_mode="livemin",
+REDIS_DOWN = Gauge(
+    "plaza_redis_down", "1 while Redis fails and a process uses its own memory.", multiprocess_mode="livemax"
 )
 
 MODES = REDIS, MEMORY, MEMORY_FOR_NOW = "redis", "memory", "memory (Redis fails)"
@@ -56,7 +54,6 @@ class FallbackStore:
         self._is_down = False
         self._missed: set[str] = set()  # marks that Redis doesn't have
         self._lock = threading.Lock()
-        REDIS_UP.set(1)
 
     @property
     def is_down(self) -> bool:
@@ -105,7 +102,7 @@ class FallbackStore:
                 return
             self._local.clear()
             self._is_down = True
-        REDIS_UP.set(0)
+        REDIS_DOWN.set(1)
         log.warning("Redis fails; this process goes on with its own memory", error=type(error).__name__)
         self._in_background(self._return)
 
@@ -116,7 +113,7 @@ class FallbackStore:
                 self._make_good()
             except redis.RedisError:
                 continue
-            REDIS_UP.set(1)
+            REDIS_DOWN.set(0)
             log.warning("Redis answers again")
             return
 

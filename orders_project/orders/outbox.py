@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 CLAIM = timedelta(seconds=10)  # longer than a call to products can take
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0  # so that what an outage left undone is done seconds after it
-PARK_AFTER = 8  # tries in a row, all of them answered with something that trying again won't mend
+PARK_AFTER = 20  # tries in a row, all of them answered with something that trying again won't mend
 
 
 def deliver(order_id: UUID, products: ProductsClient, deadline: Deadline | None = None) -> None:

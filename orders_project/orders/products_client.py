@@ -113,8 +113,15 @@ class ProductsClient:
         refusal_is_odd = (values["state"] == "refused") != bool(values["refusal"])
         if values["order_id"] != order_id or held_otherwise or refusal_is_odd:
             raise BrokenContract(self.upstream.name, "the verdict contradicts itself")
-        refusal = json.loads(answer.body)["refusal"]
-        return Verdict(values["state"], values["currency"], tuple(HeldLine(**i) for i in values["items"]), refusal)
+        lines_held = tuple(HeldLine(**item) for item in values["items"])
+        return Verdict(values["state"], values["currency"], lines_held, _plain(values["refusal"]))
+
+
+def _plain(refusal: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The checked refusal as JSON takes it, without what the contract does not name."""
+    if refusal is None:
+        return None
+    return {**refusal, "items": [{**item, "product_id": str(item["product_id"])} for item in refusal["items"]]}
 
 
 @cache

@@ -174,7 +174,7 @@ def test_an_order_is_parked_after_hopeless_answers_in_a_row(
         try_once(order, client, clock)
         assert order.parked_at is None
     try_once(order, client, clock)
-    assert (order.parked_at, order.attempts) == (clock.now(), 8)
+    assert (order.parked_at, order.attempts) == (clock.now(), PARK_AFTER)
     clock.advance(24 * 3600)
     assert list(due_orders()) == []
     assert claim_due(10) == []

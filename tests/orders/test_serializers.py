@@ -52,6 +52,8 @@ def test_what_only_the_server_writes_is_an_unknown_member(
         (10_001, "max_value"),
         (1.5, "invalid"),
         ("many", "invalid"),
+        ("2", "invalid"),
+        (True, "invalid"),
         (None, "null"),
         ([], "invalid"),
     ],

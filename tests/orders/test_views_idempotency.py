@@ -164,7 +164,7 @@ def test_the_spelling_of_the_json_does_not_matter(user: Api, products: FakeProdu
         json.dumps(plain, indent=4),
         json.dumps(plain, ensure_ascii=False),
         f'{{"note":"caf\\u00e9","items":[{{"quantity":2,"product_id":"{kettle}"}}]}}',
-        f'{{"note":"café","shipping_address":"","items":[{{"quantity":"2","product_id":"{product}"}}]}}',
+        f'{{"note":"café","shipping_address":"","items":[{{"quantity":2,"product_id":"{product}"}}]}}',
     ]
     replies = [user.post("/orders/", body, **{"Idempotency-Key": "k-1"}) for body in spellings]
     assert [reply.status for reply in replies] == [201, 201, 201, 201]

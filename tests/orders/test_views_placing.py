@@ -37,6 +37,11 @@ def moment(value: Any) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
+def item(product_id: UUID, sku: str, name: str, unit_price: str, quantity: int, line_total: str) -> dict[str, Any]:
+    snapshot = {"product_id": str(product_id), "sku": sku, "name": name, "unit_price": unit_price}
+    return {**snapshot, "quantity": quantity, "line_total": line_total}
+
+
 def test_an_order_that_products_takes_is_confirmed_with_its_prices(user: Api, products: FakeProducts) -> None:
     lamp = products.add(price="7.05", name="Lamp", stock=5)
     kettle = products.add(price="19.90", name="Kettle", stock=3)
@@ -51,22 +56,8 @@ def test_an_order_that_products_takes_is_confirmed_with_its_prices(user: Api, pr
         "user_id": str(user.user_id),
         "status": "confirmed",
         "items": [
-            {
-                "product_id": str(kettle),
-                "sku": "SKU-2",
-                "name": "Kettle",
-                "unit_price": "19.90",
-                "quantity": 2,
-                "line_total": "39.80",
-            },
-            {
-                "product_id": str(lamp),
-                "sku": "SKU-1",
-                "name": "Lamp",
-                "unit_price": "7.05",
-                "quantity": 3,
-                "line_total": "21.15",
-            },
+            item(kettle, "SKU-2", "Kettle", "19.90", 2, "39.80"),
+            item(lamp, "SKU-1", "Lamp", "7.05", 3, "21.15"),
         ],
         "total": "60.95",
         "currency": "EUR",

@@ -72,8 +72,6 @@ class Server(BaseApplication):
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
         }
         if self.options["workers"] > 1:
-            # This process has metrics too, but no requests: its zeros are no worker's.
-            chosen["when_ready"] = lambda arbiter: metrics.forget_process(os.getpid())
             chosen["child_exit"] = lambda arbiter, worker: metrics.forget_process(worker.pid)
         for name, value in chosen.items():
             self.cfg.set(name, value)  # type: ignore[union-attr]
@@ -82,7 +80,7 @@ class Server(BaseApplication):
         if self.options["workers"] > 1 and not metrics.are_shared():
             # Workers can only share metrics when that is known before the first is made: begin again, as this process.
             os.environ[metrics.DIRECTORY_VARIABLE] = str(metrics.fresh_directory(settings.SERVICE_NAME))
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is meant
         super().run()  # type: ignore[no-untyped-call]
 
     def load(self) -> Any:

@@ -110,7 +110,7 @@ def test_the_token_that_a_service_gets_says_for_whom_the_gateway_asks(
 
 def test_validated_values_are_passed_on_not_the_clients_spelling(staff: Client, services: Services) -> None:
     services.products.otherwise = problem(409)
-    body = {"sku": " GO-19 ", "name": " Go board ", "price": 149.9, "category": "board-games", "stock": "7"}
+    body = {"sku": " GO-19 ", "name": " Go board ", "price": 149.9, "category": "board-games", "stock": 7}
     send(staff, "POST", "/api/products/", body)
     assert services.products.last_body == {
         "sku": "GO-19",

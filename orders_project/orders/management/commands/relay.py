@@ -33,13 +33,13 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
         log.info("relay started", interval_s=options["interval"], batch=options["batch"])
         while not stop.is_set():
-            worked = self._work(options["batch"], stop)
+            worked = self._work(options["batch"], stop, may_fail=not options["once"])
             if options["once"] and not worked:
                 return
             if not worked:
                 stop.wait(options["interval"])
 
-    def _work(self, batch: int, stop: threading.Event) -> bool:
+    def _work(self, batch: int, stop: threading.Event, *, may_fail: bool) -> bool:
         """Whether there was anything to do."""
         try:
             claimed = claim_due(batch)
@@ -50,6 +50,8 @@ class Command(BaseCommand):
                 deliver(order_id, products_client())
             return bool(claimed)
         except DatabaseError:
+            if not may_fail:
+                raise
             log.exception("the database failed; trying again")
             close_old_connections()
             return False

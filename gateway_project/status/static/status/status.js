@@ -1,0 +1,290 @@
+// Draws what /api/status/ says, and asks it again every second.
+"use strict";
+
+const EVERY_MS = 1000, PATIENCE_MS = 4000, SIGNED_OUT_MS = 5000;
+const WORDS = { "closed": "healthy", "open": "out of order", "half-open": "trying" };
+const SHARED = {
+  "redis": "Throttles and cached answers are shared through Redis.",
+  "memory": "Throttles and cached answers are in this process's memory.",
+  "memory (Redis fails)": "Redis does not answer: throttles and cached answers are in each process's own memory for now.",
+};
+const PLOT = { left: 50, right: 314, top: 8, bottom: 92, strip: 108, stripHeight: 12, seconds: 60 };
+
+const page = document.getElementById("status");
+const byId = (id) => document.getElementById(id);
+const copyOf = (id) => byId(id).content.firstElementChild.cloneNode(true);
+const cards = new Map(); // by process and service
+let answeredAt = Date.now(), clockAhead = 0; // milliseconds; the server's clock against this one
+
+// --- what is shown -----------------------------------------------------------------------------------------------
+
+function show(report) {
+  page.classList.toggle("several", report.processes.length > 1);
+  showProcesses(report.processes);
+  showSummary(report.processes);
+  byId("transitions").replaceChildren(...report.transitions.map(rowOf));
+  page.querySelector("table").hidden = !report.transitions.length;
+  byId("unchanged").hidden = report.transitions.length > 0;
+  setText(byId("shared"), SHARED[report.shared]);
+}
+
+function showProcesses(processes) {
+  const seen = new Set();
+  for (const { process, upstreams } of processes) {
+    const section = sectionOf(process);
+    seen.add(section);
+    section.querySelector("h2").hidden = processes.length < 2;
+    for (const upstream of upstreams) showUpstream(cardOf(section, process, upstream.name), upstream);
+  }
+  for (const section of [...byId("processes").children]) if (!seen.has(section)) section.remove();
+}
+
+function sectionOf(process) {
+  const found = [...byId("processes").children].find((section) => section.dataset.process === process);
+  if (found) return found;
+  const section = copyOf("process");
+  section.dataset.process = process;
+  section.querySelector("h2").textContent = `Gateway process ${process}`;
+  const after = [...byId("processes").children].find((other) => other.dataset.process > process);
+  byId("processes").insertBefore(section, after ?? null);
+  return section;
+}
+
+function cardOf(section, process, name) {
+  const key = `${process} ${name}`;
+  if (!cards.get(key)?.isConnected) {
+    const card = copyOf("upstream");
+    card.querySelector("h3").textContent = name;
+    card.setAttribute("aria-label", name);
+    section.querySelector(".upstreams").append(card);
+    cards.set(key, card);
+  }
+  return cards.get(key);
+}
+
+function showUpstream(card, upstream) {
+  const put = (what, text) => setText(card.querySelector(`[data-of=${what}]`), text);
+  for (const state of Object.keys(WORDS)) card.classList.toggle(state, state === upstream.circuit);
+  setText(card.querySelector(".state"), stateText(upstream));
+  put("p50", milliseconds(upstream.p50_ms));
+  put("p99", milliseconds(upstream.p99_ms));
+  put("rate", upstream.calls ? percent(upstream.failure_rate) : "–");
+  put("calls", upstream.calls ? `of ${upstream.calls.toLocaleString("en")}` : "");
+  card.querySelector("[data-of=rate]").classList.toggle("bad", upstream.failures > 0);
+  put("load", `${upstream.in_flight} of ${upstream.max_in_flight}`);
+  put("rejected", upstream.rejected.toLocaleString("en"));
+  put("retries", upstream.retries.toLocaleString("en"));
+  showLoad(card.querySelector(".bar"), upstream);
+  plot(card.querySelector("svg"), upstream);
+}
+
+function stateText({ circuit, retry_after_s }) {
+  if (circuit !== "open") return WORDS[circuit];
+  return retry_after_s > 0.1 ? `out of order, next try in ${Math.ceil(retry_after_s)} s` : "out of order, next call tries";
+}
+
+function showLoad(bar, { in_flight, max_in_flight }) {
+  bar.setAttribute("aria-valuenow", in_flight);
+  bar.setAttribute("aria-valuemax", max_in_flight);
+  bar.setAttribute("aria-valuetext", `${in_flight} of ${max_in_flight}`);
+  bar.classList.toggle("full", in_flight >= max_in_flight);
+  bar.firstElementChild.style.width = `${(100 * in_flight) / max_in_flight}%`;
+}
+
+function showSummary(processes) {
+  const states = new Map();
+  for (const { upstreams } of processes)
+    for (const { name, circuit } of upstreams) states.set(name, [...(states.get(name) ?? []), circuit]);
+  const troubles = [...states].filter(([, circuits]) => circuits.some((circuit) => circuit !== "closed"));
+  const worst = troubles.some(([, circuits]) => circuits.includes("open")) ? "open" : troubles.length ? "half-open" : "closed";
+  const text = troubles.map(troubleText).join(", ") || "All are healthy";
+  byId("summary").className = worst;
+  setText(byId("summary"), text);
+  document.title = troubles.length ? `${text} – Plaza` : "Status – Plaza";
+}
+
+function troubleText([name, circuits]) {
+  const state = circuits.includes("open") ? "open" : "half-open";
+  const count = circuits.filter((circuit) => circuit === state).length;
+  const where = circuits.length > 1 ? ` in ${count} of ${circuits.length} processes` : "";
+  return `${name}: ${WORDS[state]}${where}`;
+}
+
+function rowOf(transition) {
+  const row = copyOf("transition"), at = new Date(transition.at);
+  const time = row.querySelector("time");
+  time.dateTime = time.title = transition.at;
+  time.textContent = timeText(at);
+  row.querySelector(".age").textContent = ageText(Date.now() + clockAhead - at);
+  row.querySelector(".service").textContent = transition.upstream;
+  row.querySelector(".change").textContent = WORDS[transition.new];
+  row.querySelector(".change").classList.add(transition.new);
+  row.querySelector(".why").textContent = whyText(transition);
+  row.querySelector("td.whose").textContent = transition.process;
+  return row;
+}
+
+function whyText({ old, new: now, failed, total }) {
+  if (now === "closed") return "the try was answered";
+  if (now === "half-open") return "after a pause";
+  return old === "half-open" ? "the try failed" : `${failed} of ${total} calls failed or were slow`;
+}
+
+// --- the plot ----------------------------------------------------------------------------------------------------
+
+function plot(svg, { points, p50_ms, failures }) {
+  const top = roundUp(Math.max(10, ...points.map((point) => point.max_ms)));
+  const x = (ago) => PLOT.right - ((PLOT.right - PLOT.left) * ago) / PLOT.seconds;
+  const y = (ms) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * ms) / top;
+  const runs = runsOf(points);
+  drawGrid(svg.querySelector(".grid"), top, y);
+  svg.querySelector(".slowest").setAttribute("d", runs.map((run) => stepsOf(run, x, y)).join(""));
+  svg.querySelector(".p50").setAttribute("d", runs.map((run) => lineOf(run, x, y)).join(""));
+  svg.querySelector(".failed").setAttribute("d", points.map((point) => markOf(point, x)).join(""));
+  svg.querySelector(".none").style.display = points.length ? "none" : "";
+  const slowest = Math.max(0, ...points.map((point) => point.max_ms));
+  const said = `p50 ${milliseconds(p50_ms)}, slowest ${milliseconds(slowest)}, ${failures} failed`;
+  svg.setAttribute("aria-label", `Latency of the last minute: ${points.length ? said : "no calls"}`);
+}
+
+function drawGrid(grid, top, y) {
+  if (grid.dataset.top === String(top)) return;
+  grid.dataset.top = top;
+  const parts = [0, top / 2, top].flatMap((ms) => [
+    svgElement("line", { x1: PLOT.left, x2: PLOT.right, y1: y(ms), y2: y(ms) }),
+    svgElement("text", { x: PLOT.left - 6, y: y(ms) + 4, "text-anchor": "end" }, ms === top ? `${ms} ms` : `${ms}`),
+  ]);
+  grid.replaceChildren(...parts);
+}
+
+// Seconds that follow each other; between two runs there were no calls.
+function runsOf(points) {
+  const runs = [];
+  for (const point of points) {
+    const run = runs.at(-1);
+    if (run && run.at(-1).ago_s === point.ago_s + 1) run.push(point);
+    else runs.push([point]);
+  }
+  return runs;
+}
+
+function stepsOf(run, x, y) {
+  const steps = run.map((point) => `V${y(point.max_ms)}H${x(point.ago_s)}`);
+  return `M${x(run[0].ago_s + 1)} ${PLOT.bottom}${steps.join("")}V${PLOT.bottom}Z`;
+}
+
+function lineOf(run, x, y) {
+  if (run.length === 1) return `M${x(run[0].ago_s + 0.8)} ${y(run[0].p50_ms)}H${x(run[0].ago_s + 0.2)}`;
+  return run.map((point, index) => `${index ? "L" : "M"}${x(point.ago_s + 0.5)} ${y(point.p50_ms)}`).join("");
+}
+
+// The taller, the greater the share of the second's calls that failed.
+function markOf({ ago_s, count, failed }, x) {
+  return failed ? `M${x(ago_s + 0.5)} ${PLOT.strip}v${-PLOT.stripHeight * Math.max(0.3, failed / count)}` : "";
+}
+
+function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].find((step) => step * power >= value) * power;
+}
+
+function svgElement(name, attributes, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  return element;
+}
+
+// --- words -------------------------------------------------------------------------------------------------------
+
+// Only what changed is written, so that screen readers are told of changes alone.
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function milliseconds(value) {
+  if (value === null) return "–";
+  return `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en")} ms`;
+}
+
+function percent(share) {
+  const value = 100 * share;
+  return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} %`;
+}
+
+function timeText(date) {
+  const time = date.toLocaleTimeString("en-GB");
+  return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
+}
+
+function ageText(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+  return s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
+}
+
+// --- asking ------------------------------------------------------------------------------------------------------
+
+async function ask() {
+  const response = await fetch(page.dataset.url, {
+    headers: { Accept: "application/json" },
+    cache: "no-store",
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  if (response.status === 401 || response.status === 403) return signedOut(response.status);
+  if (response.status === 429) return 1000 * Number(response.headers.get("Retry-After") ?? 5);
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  const report = await response.json();
+  clockAhead = Date.parse(response.headers.get("Date")) - Date.now() || 0;
+  answeredAt = Date.now();
+  show(report);
+  calm();
+  return EVERY_MS;
+}
+
+async function keepAsking() {
+  const startedAt = Date.now();
+  let pauseMs = EVERY_MS;
+  try {
+    if (!document.hidden) pauseMs = await ask();
+  } catch {
+    alarm(`The gateway does not answer. This is how it was at ${timeText(new Date(answeredAt))}.`);
+  }
+  setTimeout(keepAsking, Math.max(200, pauseMs - (Date.now() - startedAt)));
+}
+
+function signedOut(status) {
+  const link = document.createElement("a");
+  link.href = page.dataset.login;
+  link.textContent = "Sign in again";
+  if (status === 403) alarm("Only staff may see this page. ", link);
+  else alarm("Your sign-in has ended, or cannot be renewed now. ", link);
+  return SIGNED_OUT_MS;
+}
+
+function alarm(text, ...more) {
+  page.classList.add("silent");
+  if (byId("alarm").dataset.text === text) return;
+  byId("alarm").dataset.text = text;
+  byId("alarm").replaceChildren(text, ...more);
+  byId("alarm").hidden = false;
+}
+
+function calm() {
+  page.classList.remove("silent");
+  byId("alarm").dataset.text = "";
+  byId("alarm").hidden = true;
+}
+
+function beat() {
+  const isSilent = page.classList.contains("silent");
+  byId("pulse").className = isSilent ? "" : "live";
+  setText(byId("pulse"), isSilent ? `no news for ${Math.round((Date.now() - answeredAt) / 1000)} s` : "live");
+}
+
+show(JSON.parse(byId("report").textContent));
+beat();
+setInterval(beat, EVERY_MS);
+setTimeout(keepAsking, EVERY_MS);
+document.addEventListener("visibilitychange", () => document.hidden || ask().catch(() => {}));
