@@ -21,14 +21,14 @@ class Schema(AutoSchema):
     """With the limits of fields that the library leaves out."""
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
-        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        schema: Any = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         if isinstance(field, serializers.DecimalField):
             schema["pattern"] = _decimal_pattern(field)
             if direction == "request" and schema["type"] == "string":
                 schema |= {"type": ["string", "number"], **_decimal_bounds(field)}
         elif isinstance(field, serializers.ListSerializer) and direction == "request":
-            limits = {"minItems": field.min_length, "maxItems": field.max_length}
-            schema |= {name: limit for name, limit in limits.items() if limit is not None}
+            limits = {"minItems": "min_length", "maxItems": "max_length"}
+            schema |= {name: getattr(field, limit) for name, limit in limits.items() if getattr(field, limit)}
         return schema
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
@@ -37,12 +37,12 @@ class Schema(AutoSchema):
             schema.setdefault("pattern", NOT_BLANK)
 
 
-def _decimal_pattern(field: serializers.DecimalField) -> str:
+def _decimal_pattern(field: Any) -> str:
     sign = "" if field.min_value is not None and field.min_value >= 0 else "-?"
     return rf"^{sign}\d{{1,{field.max_whole_digits}}}(\.\d{{1,{field.decimal_places}}})?$"
 
 
-def _decimal_bounds(field: serializers.DecimalField) -> dict[str, Any]:
+def _decimal_bounds(field: Any) -> dict[str, Any]:
     """Of one that is sent as a number."""
     beyond = 10**field.max_whole_digits
     least = {"exclusiveMinimum": -beyond} if field.min_value is None else {"minimum": field.min_value}

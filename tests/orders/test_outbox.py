@@ -188,17 +188,18 @@ def test_an_order_is_never_parked_for_what_may_pass(
     products.fault = fault
     for _ in range(3 * PARK_AFTER):
         try_once(order, client, clock)
-    assert (order.attempts, order.parked_at) == (24, None)
+    assert (order.attempts, order.parked_at) == (3 * PARK_AFTER, None)
 
 
 def test_one_hopeless_answer_after_a_long_outage_does_not_park(
     client: ProductsClient, products: FakeProducts, clock: Clock
 ) -> None:
     order = pending(products)
-    products.script = [faults.down] * 20 + [faults.status(404)] * 7 + [faults.down] + [faults.status(404)] * 7
-    for _ in range(35):
+    hopeless = [faults.status(404)] * (PARK_AFTER - 1)
+    products.script = [faults.down] * 20 + hopeless + [faults.down] + hopeless
+    for _ in range(21 + 2 * (PARK_AFTER - 1)):
         try_once(order, client, clock)
-    assert (order.attempts, order.parked_at) == (35, None)
+    assert (order.attempts, order.parked_at) == (21 + 2 * (PARK_AFTER - 1), None)
 
 
 def test_parked_orders_are_made_due_again(client: ProductsClient, products: FakeProducts, clock: Clock) -> None:

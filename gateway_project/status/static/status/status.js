@@ -8,7 +8,7 @@ const SHARED = {
   "memory": "Throttles and cached answers are in this process's memory.",
   "memory (Redis fails)": "Redis does not answer: throttles and cached answers are in each process's own memory for now.",
 };
-const PLOT = { left: 50, right: 314, top: 8, bottom: 92, strip: 108, stripHeight: 12, seconds: 60 };
+const PLOT = { left: 50, right: 316, top: 8, bottom: 104, strip: 121, stripHeight: 13, seconds: 60, leastMs: 1 };
 
 const page = document.getElementById("status");
 const byId = (id) => document.getElementById(id);
@@ -133,26 +133,28 @@ function whyText({ old, new: now, failed, total }) {
 // --- the plot ----------------------------------------------------------------------------------------------------
 
 function plot(svg, { points, p50_ms, failures }) {
-  const top = roundUp(Math.max(10, ...points.map((point) => point.max_ms)));
+  const slowest = Math.max(0, ...points.map((point) => point.max_ms));
+  const top = roundUp(Math.max(100, slowest));
   const x = (ago) => PLOT.right - ((PLOT.right - PLOT.left) * ago) / PLOT.seconds;
-  const y = (ms) => PLOT.bottom - ((PLOT.bottom - PLOT.top) * ms) / top;
+  const y = (ms) => PLOT.bottom - (PLOT.bottom - PLOT.top) * (Math.log(Math.max(ms, PLOT.leastMs)) / Math.log(top));
   const runs = runsOf(points);
   drawGrid(svg.querySelector(".grid"), top, y);
   svg.querySelector(".slowest").setAttribute("d", runs.map((run) => stepsOf(run, x, y)).join(""));
   svg.querySelector(".p50").setAttribute("d", runs.map((run) => lineOf(run, x, y)).join(""));
   svg.querySelector(".failed").setAttribute("d", points.map((point) => markOf(point, x)).join(""));
   svg.querySelector(".none").style.display = points.length ? "none" : "";
-  const slowest = Math.max(0, ...points.map((point) => point.max_ms));
   const said = `p50 ${milliseconds(p50_ms)}, slowest ${milliseconds(slowest)}, ${failures} failed`;
   svg.setAttribute("aria-label", `Latency of the last minute: ${points.length ? said : "no calls"}`);
 }
 
+// The scale is logarithmic: a usual call and one that timed out are both to be seen.
 function drawGrid(grid, top, y) {
   if (grid.dataset.top === String(top)) return;
   grid.dataset.top = top;
-  const parts = [0, top / 2, top].flatMap((ms) => [
+  const decades = [1, 10, 100, 1000, 10000].filter((ms) => ms <= top);
+  const parts = decades.flatMap((ms) => [
     svgElement("line", { x1: PLOT.left, x2: PLOT.right, y1: y(ms), y2: y(ms) }),
-    svgElement("text", { x: PLOT.left - 6, y: y(ms) + 4, "text-anchor": "end" }, ms === top ? `${ms} ms` : `${ms}`),
+    svgElement("text", { x: PLOT.left - 6, y: y(ms) + 4, "text-anchor": "end" }, ms === decades.at(-1) ? `${ms} ms` : ms),
   ]);
   grid.replaceChildren(...parts);
 }
