@@ -6,6 +6,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from common.serializers import StrictSerializer
+
 NOT_BLANK = r"\S"
 
 
@@ -24,7 +26,7 @@ class Schema(AutoSchema):
         schema: Any = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         if isinstance(field, serializers.DecimalField):
             schema["pattern"] = _decimal_pattern(field)
-            if direction == "request" and schema["type"] == "string":
+            if direction == "request" and isinstance(field.parent, StrictSerializer):
                 schema |= {"type": ["string", "number"], **_decimal_bounds(field)}
         elif isinstance(field, serializers.ListSerializer) and direction == "request":
             limits = {"minItems": "min_length", "maxItems": "max_length"}

@@ -57,9 +57,11 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 def _unmet_type(field: Any, value: Any) -> type | None:
-    """The type that `field` takes, if `value` has another; null is the field's own affair."""
+    """The type that `field` takes, if `value` has another; null is the field's own affair, and 5.0 an integer."""
     wanted = next((TYPES[kind] for kind in type(field).__mro__ if kind in TYPES), None)
-    return None if wanted is None or value is None or type(value) is wanted else wanted
+    if wanted is None or value is None or type(value) is wanted:
+        return None
+    return None if wanted is int and isinstance(value, float) and value.is_integer() else wanted
 
 
 class QuerySerializer(serializers.Serializer[Any]):

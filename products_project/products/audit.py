@@ -55,9 +55,9 @@ class ReservationPage(PageSerializer):
 def stock_rows() -> QuerySet[Product]:
     """Every product with its three numbers, read by one statement and so at one moment."""
     moved = StockMovement.objects.filter(product=OuterRef("pk")).order_by().values("product")
-    held = ReservationLine.objects.filter(
-        Q(reservation__state=Reservation.State.HELD), product=OuterRef("pk")
-    ).values("product")
+    held = ReservationLine.objects.filter(Q(reservation__state=Reservation.State.HELD), product=OuterRef("pk")).values(
+        "product"
+    )
     return Product.objects.annotate(
         moved=Coalesce(Subquery(moved.values(n=Sum("delta"))), 0, output_field=IntegerField()),
         held=Coalesce(Subquery(held.values(n=Sum(F("quantity")))), 0, output_field=IntegerField()),

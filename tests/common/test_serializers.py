@@ -200,7 +200,7 @@ class EverythingInput(StrictSerializer):
     [
         {"number": "5"},
         {"number": True},
-        {"number": 5.0},
+        {"number": 5.5},
         {"text": 5},
         {"text": 1.5},
         {"flag": "true"},
@@ -225,5 +225,5 @@ def test_a_form_has_only_text_and_null_is_the_fields_own_affair() -> None:
     serializer = EverythingInput(data=QueryDict("number=5&flag=true&price=1.5&word=1"))
     assert serializer.is_valid()
     assert serializer.validated_data == {"number": 5, "flag": True, "price": Decimal("1.50"), "word": "1"}
-    assert EverythingInput(data={"text": None, "price": 1.5}).is_valid()
+    assert EverythingInput(data={"text": None, "price": 1.5, "number": 5.0}).is_valid()
     assert not EverythingInput(data={"number": None}).is_valid()

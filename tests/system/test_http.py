@@ -232,10 +232,10 @@ def test_health_and_metrics_are_open_on_all_four(system: System, service: str) -
 def test_staff_see_every_service_and_its_circuit(staff: Client, customer: Client) -> None:
     succeeded(customer.post("/api/orders/", order_body(make_product(staff))), 201)
 
-    report = succeeded(staff.get("/api/status/"))["upstreams"]
-    assert [(upstream["name"], upstream["circuit"]) for upstream in report] == [
-        ("users", "closed"),
-        ("products", "closed"),
-        ("orders", "closed"),
-    ]
-    assert all(upstream["calls"] > 0 for upstream in report if upstream["name"] != "users")
+    (process,) = succeeded(staff.get("/api/status/"))["processes"]
+    upstreams = {upstream["name"]: upstream for upstream in process["upstreams"]}
+    assert list(upstreams) == ["users", "products", "orders"]
+    assert {upstream["circuit"] for upstream in upstreams.values()} == {"closed"}
+    assert {upstream["in_flight"] for upstream in upstreams.values()} == {0}
+    assert upstreams["orders"]["calls"] > 0
+    assert 0 < upstreams["orders"]["p50_ms"] <= upstreams["orders"]["p99_ms"]

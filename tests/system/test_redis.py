@@ -65,6 +65,14 @@ def test_both_processes_answer(pair: System) -> None:
     assert len(booted) == 2
 
 
+def test_the_status_page_shows_both(seller: Client) -> None:
+    def processes() -> set[str]:
+        return {report["process"] for report in succeeded(seller.get("/api/status/"))["processes"]}
+
+    eventually(lambda: len(processes()) == 2)
+    assert succeeded(seller.get("/api/status/"))["shared"] == "redis"
+
+
 def test_attempts_to_sign_in_are_counted_together(pair: System) -> None:
     guess = {"username": "guessed", "password": "not-the-password"}
     while time.time() % WINDOW_S > WINDOW_S - 20:  # all attempts belong in one window

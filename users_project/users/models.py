@@ -5,15 +5,28 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from common.identifiers import new_id
 
 
+def username_key(username: str) -> str:
+    """What all spellings of case of one username share; databases disagree on the case of anything but ASCII."""
+    return username.casefold()
+
+
+class UsernameKeyField(models.CharField):  # type: ignore[type-arg]  # generic in the stubs only
+    """Follows `username` at every save, so that no caller can forget it."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        key = username_key(model_instance.username)  # type: ignore[attr-defined]
+        setattr(model_instance, self.attname, key)
+        return key
+
+
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(username__iexact=username, deleted_at=None)
+        return self.get(username_key=username_key(username or ""), deleted_at=None)
 
     def create_superuser(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
         """What `manage.py createsuperuser` calls: an account with `is_staff`."""
@@ -28,6 +41,7 @@ class User(AbstractBaseUser):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     username = models.CharField(max_length=150, validators=[UnicodeUsernameValidator()])
+    username_key = UsernameKeyField(max_length=450, editable=False)  # folding makes up to 3 characters of one
     email = models.EmailField()
     first_name = models.CharField(max_length=150, blank=True)
     last_name = models.CharField(max_length=150, blank=True)
@@ -47,7 +61,7 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(Lower("username"), name="users_username_unique_whatever_case"),
+            models.UniqueConstraint(fields=("username_key",), name="users_username_unique_whatever_case"),
             models.CheckConstraint(
                 condition=models.Q(deleted_at=None) | models.Q(is_active=False, is_staff=False, email=""),
                 name="users_deleted_keep_nothing",

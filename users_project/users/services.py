@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 from common.errors import Conflict, Problem
 from common.identity import Caller
 
-from .models import User
+from .models import User, username_key
 
 
 class UsernameTaken(Conflict):
@@ -127,7 +127,7 @@ def delete_user(*, user_id: UUID) -> None:
 
 def verify_credentials(*, username: str, password: str) -> User | None:
     """The active account that the two belong to, or None; the same time is spent either way."""
-    user = live_users().filter(username__iexact=username, is_active=True).first()
+    user = live_users().filter(username_key=username_key(username), is_active=True).first()
     if user is None:
         make_password(password)  # as costly as a check, so that time does not tell who exists
         return None

@@ -2,8 +2,8 @@
 
 import common.identifiers
 import django.contrib.auth.validators
-import django.db.models.functions.text
 import django.utils.timezone
+import users_project.users.models
 from django.db import migrations, models
 
 
@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('id', models.UUIDField(default=common.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
                 ('username', models.CharField(max_length=150, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()])),
+                ('username_key', users_project.users.models.UsernameKeyField(editable=False, max_length=450)),
                 ('email', models.EmailField(max_length=254)),
                 ('first_name', models.CharField(blank=True, max_length=150)),
                 ('last_name', models.CharField(blank=True, max_length=150)),
@@ -32,7 +33,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('deleted_at', None)), fields=['date_joined', 'id'], name='users_by_age')],
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='users_username_unique_whatever_case'), models.CheckConstraint(condition=models.Q(('deleted_at', None), models.Q(('email', ''), ('is_active', False), ('is_staff', False)), _connector='OR'), name='users_deleted_keep_nothing')],
+                'constraints': [models.UniqueConstraint(fields=('username_key',), name='users_username_unique_whatever_case'), models.CheckConstraint(condition=models.Q(('deleted_at', None), models.Q(('email', ''), ('is_active', False), ('is_staff', False)), _connector='OR'), name='users_deleted_keep_nothing')],
             },
         ),
     ]

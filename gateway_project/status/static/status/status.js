@@ -29,12 +29,12 @@ function show(report) {
 }
 
 function showProcesses(processes) {
-  const seen = new Set();
+  const seen = new Set(), top = topOf(processes);
   for (const { process, upstreams } of processes) {
     const section = sectionOf(process);
     seen.add(section);
     section.querySelector("h2").hidden = processes.length < 2;
-    for (const upstream of upstreams) showUpstream(cardOf(section, process, upstream.name), upstream);
+    for (const upstream of upstreams) showUpstream(cardOf(section, process, upstream.name), upstream, top);
   }
   for (const section of [...byId("processes").children]) if (!seen.has(section)) section.remove();
 }
@@ -62,7 +62,7 @@ function cardOf(section, process, name) {
   return cards.get(key);
 }
 
-function showUpstream(card, upstream) {
+function showUpstream(card, upstream, top) {
   const put = (what, text) => setText(card.querySelector(`[data-of=${what}]`), text);
   for (const state of Object.keys(WORDS)) card.classList.toggle(state, state === upstream.circuit);
   setText(card.querySelector(".state"), stateText(upstream));
@@ -75,7 +75,7 @@ function showUpstream(card, upstream) {
   put("rejected", upstream.rejected.toLocaleString("en"));
   put("retries", upstream.retries.toLocaleString("en"));
   showLoad(card.querySelector(".bar"), upstream);
-  plot(card.querySelector("svg"), upstream);
+  plot(card.querySelector("svg"), upstream, top);
 }
 
 function stateText({ circuit, retry_after_s }) {
@@ -132,9 +132,13 @@ function whyText({ old, new: now, failed, total }) {
 
 // --- the plot ----------------------------------------------------------------------------------------------------
 
-function plot(svg, { points, p50_ms, failures }) {
-  const slowest = Math.max(0, ...points.map((point) => point.max_ms));
-  const top = roundUp(Math.max(100, slowest));
+// One scale for all plots, so that they can be compared.
+function topOf(processes) {
+  const points = processes.flatMap(({ upstreams }) => upstreams.flatMap((upstream) => upstream.points));
+  return roundUp(Math.max(100, ...points.map((point) => point.max_ms)));
+}
+
+function plot(svg, { points, p50_ms, failures }, top) {
   const x = (ago) => PLOT.right - ((PLOT.right - PLOT.left) * ago) / PLOT.seconds;
   const y = (ms) => PLOT.bottom - (PLOT.bottom - PLOT.top) * (Math.log(Math.max(ms, PLOT.leastMs)) / Math.log(top));
   const runs = runsOf(points);
@@ -143,6 +147,7 @@ function plot(svg, { points, p50_ms, failures }) {
   svg.querySelector(".p50").setAttribute("d", runs.map((run) => lineOf(run, x, y)).join(""));
   svg.querySelector(".failed").setAttribute("d", points.map((point) => markOf(point, x)).join(""));
   svg.querySelector(".none").style.display = points.length ? "none" : "";
+  const slowest = Math.max(0, ...points.map((point) => point.max_ms));
   const said = `p50 ${milliseconds(p50_ms)}, slowest ${milliseconds(slowest)}, ${failures} failed`;
   svg.setAttribute("aria-label", `Latency of the last minute: ${points.length ? said : "no calls"}`);
 }

@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 
 from common.errors import flatten
 from common.settings import env
+from users_project.users.models import username_key
 from users_project.users.services import UsernameTaken, live_users, register_user
 
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         username: str = options["username"]
-        if live_users().filter(username__iexact=username).exists():
+        if live_users().filter(username_key=username_key(username)).exists():
             return
         given = env("PLAZA_ADMIN_PASSWORD")
         password = given or secrets.token_urlsafe(12)
