@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from common import errors, health
 from gateway_project.auth.urls import api_urlpatterns as auth_api, page_urlpatterns as auth_pages
@@ -34,7 +34,7 @@ urlpatterns = [
                 path("schema/", SpectacularAPIView.as_view(http_method_names=READING), name="schema"),
                 path(
                     "docs/",
-                    SpectacularSwaggerView.as_view(url_name="schema", http_method_names=READING),
+                    SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=READING),
                     name="docs",
                 ),
             ]

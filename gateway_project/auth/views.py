@@ -192,7 +192,12 @@ def sign_in(request: HttpRequest, *, username: str, password: str) -> TokenPair 
     address = client_address(request)
     SignInThrottle.count(address, username)
     device = request.headers.get("User-Agent", "")
-    return sessions.sign_in(username=username, password=password, device=device, address=address)
+    pair = sessions.sign_in(username=username, password=password, device=device, address=address)
+    if pair is None:
+        SignInThrottle.failed(username)
+    else:
+        SignInThrottle.succeeded(username)
+    return pair
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -12,6 +12,9 @@ from rest_framework.throttling import BaseThrottle
 from .shared import store
 
 WINDOW_S = 60
+FREE_FAILURES = 5
+LONGEST_WAIT_S = 300
+FAILURES_KEPT_S = 3600
 
 
 class RequestThrottle(BaseThrottle):
@@ -30,7 +33,8 @@ class RequestThrottle(BaseThrottle):
 
 
 class SignInThrottle:
-    """Attempts to sign in, from one address and to one account."""
+    """Attempts to sign in, from one address and to one account; after some failures an account makes wait longer
+    with each, so that a patient guesser gets no further than a hasty one."""
 
     clock = staticmethod(time.time)
 
@@ -41,6 +45,27 @@ class SignInThrottle:
             wait = exceeded(scope, who, cls.clock())
             if wait is not None:
                 raise Throttled(wait)
+        (until,) = store().get_many([_failure_key("until", username)])
+        if until and float(until) > cls.clock():
+            raise Throttled(float(until) - cls.clock())
+
+    @classmethod
+    def failed(cls, username: str) -> None:
+        """A wrong password: from the `FREE_FAILURES`th on, twice as long a wait as the time before."""
+        if not settings.THROTTLES["sign_in_account"]:
+            return
+        beyond = store().count(_failure_key("count", username), FAILURES_KEPT_S) - FREE_FAILURES
+        if beyond >= 0:
+            wait_s = min(2**beyond, LONGEST_WAIT_S)
+            store().put(_failure_key("until", username), b"%f" % (cls.clock() + wait_s), wait_s)
+
+    @classmethod
+    def succeeded(cls, username: str) -> None:
+        store().put(_failure_key("count", username), b"0", 1)
+
+
+def _failure_key(name: str, username: str) -> str:
+    return f"plaza:sign-in:{name}:{username.casefold().encode().hex()}"
 
 
 def exceeded(scope: str, who: str, now: float) -> float | None:

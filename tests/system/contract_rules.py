@@ -24,6 +24,7 @@ RULES = {
     (400, "/price", "max_decimal_places"): "a number has the places of its float",
     (400, "/price", "max_digits"): "a number has the digits of its float",
     (400, "/items", "repeated"): "each product once",
+    (400, "/delta", "invalid"): "the stock stays below its limit",
     (400, "/delta", "zero"): "a movement of 0 moves nothing",
     (412, "", ""): "If-Match names the present version",
     (422, "", ""): "a key belongs to the body that it came with",

@@ -95,6 +95,13 @@ def test_an_etag_and_not_modified_pass_through(user: Client, services: Services)
     assert send(user, "GET", PRODUCT_PATH, If_None_Match='"v0"').status_code == 200
 
 
+def test_what_is_not_kept_here_is_revalidated_by_its_service(user: Client, services: Services) -> None:
+    services.orders.otherwise = answer(304, ETag='"v1"')
+    response = send(user, "GET", f"/api/orders/{ORDER_ID}/", If_None_Match='"v1"')
+    assert (response.status_code, response.content, response["ETag"]) == (304, b"", '"v1"')
+    assert (services.orders.last.headers or {})["If-None-Match"] == '"v1"'
+
+
 def test_the_page_for_people_has_no_etag_for_that_is_the_jsons(user: Client, services: Services) -> None:
     services.products.otherwise = answer(200, PRODUCT, ETag='"v1"')
     response = user.get(PRODUCT_PATH, headers=HTML)

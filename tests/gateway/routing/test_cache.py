@@ -8,9 +8,9 @@ from django.test import Client
 from common.upstream import Answer, BulkheadRejected, Call, TimedOut, Unreachable
 from gateway_project.routing import views
 from gateway_project.routing.cache import AnswerCache, lifetimes
-from gateway_project.routing.shared import LocalStore
+from gateway_project.routing.stores import LocalStore
 from tests.gateway.clients import HTML, send, slug
-from tests.gateway.examples import CATEGORY, NEW_PRODUCT, ORDER, PRODUCT, PRODUCT_ID, USER, page
+from tests.gateway.examples import CATEGORY, NEW_ORDER, NEW_PRODUCT, ORDER, ORDER_ID, PRODUCT, PRODUCT_ID, USER, page
 from tests.gateway.fakes import Services, answer, problem
 from tests.gateway.pages import read
 
@@ -28,13 +28,21 @@ class Clock:
         return self.now
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(clock: Clock) -> LocalStore:
+    return LocalStore(clock)
+
+
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Of the cache that the views use here."""
-    own = Clock()
-    kept = AnswerCache(LocalStore(own), own)
+def _kept(store: LocalStore, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache that the views use here."""
+    kept = AnswerCache(store, clock)
     monkeypatch.setattr(views, "answers", lambda: kept)
-    return own
 
 
 @pytest.fixture(autouse=True)
@@ -216,6 +224,28 @@ def test_a_deleted_thing_is_never_served_again(
     services.products.on("DELETE", INNER, outcome)
     send(staff, "DELETE", PATH)
     services.products.on("GET", INNER, DOWN)
+    assert get(user) == (502, None)
+
+
+@pytest.mark.parametrize("path", ["/api/orders/", f"/api/orders/{ORDER_ID}/cancel/"])
+def test_an_order_makes_the_kept_stock_old(path: str, user: Client, services: Services) -> None:
+    get(user)
+    services.orders.otherwise = problem(409)
+    send(user, "POST", path, NEW_ORDER if path == "/api/orders/" else None)
+    assert get(user) == FRESH
+    services.orders.otherwise = answer(200, ORDER)
+    send(user, "GET", f"/api/orders/{ORDER_ID}/")
+    assert get(user) == HIT
+
+
+def test_what_another_version_kept_is_passed_over(user: Client, store: LocalStore, services: Services) -> None:
+    get(user)
+    for key in list(store._entries):
+        store.put(key, b"\xc1 nothing that was ever kept", 60)
+    assert get(user) == FRESH
+    services.products.on("GET", INNER, DOWN)
+    for key in list(store._entries):
+        store.put(key, b"\xc1", 60)
     assert get(user) == (502, None)
 
 

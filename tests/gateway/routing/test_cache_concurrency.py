@@ -11,7 +11,7 @@ from common.resilience import Bulkhead
 from common.upstream import BulkheadRejected, TimedOut, Unreachable
 from gateway_project.routing import cache
 from gateway_project.routing.cache import AnswerCache, Generation, Hit
-from gateway_project.routing.shared import LocalStore
+from gateway_project.routing.stores import LocalStore
 
 KEY = {"path": "/products/"}
 Fetch = Callable[[Generation], str]

@@ -121,7 +121,7 @@ def test_what_can_be_revalidated_may_be_kept_and_the_rest_may_not(user: Client, 
 def test_every_answer_is_fenced_in(path: str, anonymous: Client) -> None:
     response = anonymous.get(path, headers=HTML)
     policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
-    assert policy["default-src"] == "'self'"
+    assert policy["default-src"] == policy["script-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
     assert policy["form-action"] == "'self'"
     assert response["X-Frame-Options"] == "DENY"

@@ -8,6 +8,7 @@ import redis
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from gateway_project.routing import shared
 from gateway_project.routing.shared import MEMORY, MEMORY_FOR_NOW, REDIS, FallbackStore, mode, store
 from gateway_project.routing.stores import LocalStore
 
@@ -106,14 +107,15 @@ def test_with_redis_a_process_shares(settings: Any) -> None:
     assert mode() == REDIS
 
 
-def test_while_redis_fails_people_are_told(settings: Any, outage: Outage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway_project.routing.shared.store", lambda: outage.store)
-    assert mode() == REDIS
-    outage.begins()
-    outage.store.get_many(["a"])
-    assert mode() == MEMORY_FOR_NOW
-    outage.ends()
-    assert mode() == REDIS
+def test_while_redis_fails_people_are_told(outage: Outage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(shared, "store", lambda: outage.store)
+        assert mode() == REDIS
+        outage.begins()
+        outage.store.get_many(["a"])
+        assert mode() == MEMORY_FOR_NOW
+        outage.ends()
+        assert mode() == REDIS
 
 
 def test_redis_is_asked_while_it_answers(outage: Outage) -> None:

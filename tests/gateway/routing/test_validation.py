@@ -7,7 +7,7 @@ from django.test import Client
 
 from gateway_project.routing.routes import Route
 from tests.gateway.clients import faults, send, slug
-from tests.gateway.examples import BODIES, NEW_PRODUCT, NEW_USER, ORDER_ID, PRODUCT_ID, USER, filled, page
+from tests.gateway.examples import BODIES, NEW_ORDER, NEW_PRODUCT, NEW_USER, ORDER_ID, PRODUCT_ID, USER, filled, page
 from tests.gateway.fakes import Services, answer
 from tests.gateway.table import TABLE, WITH_BODY, label
 
@@ -80,6 +80,7 @@ def test_an_unknown_query_parameter_is_refused(route: Route, method: str, staff:
         ("POST", "orders/", {"items": []}, {"/items": "min_length"}),
         ("POST", "orders/", {"items": {}}, {"/items": "not_a_list"}),
         ("POST", "orders/", {"items": [1]}, {"/items/0": "invalid"}),
+        ("POST", "orders/", {"items": NEW_ORDER["items"] * 2}, {"/items": "repeated"}),
         ("POST", "orders/", {"items": [{}]}, {"/items/0/product_id": "required", "/items/0/quantity": "required"}),
         ("PATCH", f"orders/{ORDER_ID}/", {"status": "lost"}, {"/status": "invalid_choice"}),
         ("PATCH", f"orders/{ORDER_ID}/", {"note": "a" * 1001}, {"/note": "max_length"}),

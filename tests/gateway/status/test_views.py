@@ -1,11 +1,16 @@
 """How the services are doing: for programs, for people, for whoever balances load."""
 
+import json
+import os
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jsonschema
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
 from common.upstream import Unreachable
 from gateway_project.auth.models import Session
@@ -19,15 +24,27 @@ from tests.gateway.pages import read
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=UTC)
 PATH = f"/api/products/{PRODUCT_ID}/"
-IDLE = {
+IDLE: dict[str, Any] = {
     "circuit": "closed",
+    "retry_after_s": None,
     "in_flight": 0,
     "max_in_flight": 8,
-    "rejected": 0,
     "calls": 0,
     "failures": 0,
+    "failure_rate": 0.0,
+    "p50_ms": None,
+    "p99_ms": None,
+    "rejected": 0,
     "retries": 0,
+    "points": [],
 }
+
+
+def told(client: Client) -> dict[str, Any]:
+    """What the report says of each service, in this process."""
+    [process] = client.get("/api/status/").json()["processes"]
+    assert process["process"].endswith(f":{os.getpid()}")
+    return {row.pop("name"): row for row in process["upstreams"]}
 
 
 def transition(minutes_ago: int = 0, **changes: Any) -> CircuitTransition:
@@ -44,10 +61,9 @@ def fail(client: Client, services: Services, times: int) -> None:
 def test_the_report_names_every_service_at_rest(staff: Client) -> None:
     response = staff.get("/api/status/")
     assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
-    assert response.json() == {
-        "upstreams": [{"name": name} | IDLE for name in ("users", "products", "orders")],
-        "transitions": [],
-    }
+    assert set(response.json()) == {"processes", "shared", "transitions"}
+    assert (response.json()["shared"], response.json()["transitions"]) == ("memory", [])
+    assert told(staff) == {"users": IDLE, "products": IDLE, "orders": IDLE}
 
 
 def test_the_report_counts_what_happened(staff: Client, services: Services) -> None:
@@ -57,28 +73,55 @@ def test_the_report_counts_what_happened(staff: Client, services: Services) -> N
     services.products.otherwise = lambda call: next(replies)
     send(staff, "GET", PATH)
     fail(staff, services, 2)
+    with upstream("products").bulkhead.entered():
+        report = told(staff)
+    products = report.pop("products")
+    points = products.pop("points")
+    assert (sum(point["count"] for point in points), sum(point["failed"] for point in points)) == (5, 3)
+    assert 0 <= products.pop("p50_ms") <= products.pop("p99_ms")
+    expected = IDLE | {"in_flight": 1, "calls": 5, "failures": 3, "failure_rate": 0.6, "retries": 1}
+    assert products == {name: expected[name] for name in products}
+    assert report == {"users": IDLE, "orders": IDLE}
+
+
+def test_the_report_counts_calls_that_a_full_bulkhead_refused(staff: Client) -> None:
     bulkhead = upstream("products").bulkhead
-    with bulkhead.entered():
-        report = {row.pop("name"): row for row in staff.get("/api/status/").json()["upstreams"]}
-    expected = IDLE | {"in_flight": 1, "calls": 5, "failures": 3, "retries": 1}
-    assert report == {"users": IDLE, "products": expected, "orders": IDLE}
+    with ExitStack() as places:
+        for _ in range(8):
+            places.enter_context(bulkhead.entered())
+        assert send(staff, "GET", PATH).status_code == 503
+        assert told(staff)["products"] == IDLE | {"in_flight": 8, "rejected": 1}
+    assert told(staff)["products"] == IDLE | {"rejected": 1}
 
 
-def test_the_report_tells_an_open_circuit(staff: Client, services: Services) -> None:
+def test_the_report_tells_an_open_circuit_and_when_it_may_be_tried(staff: Client, services: Services) -> None:
     fail(staff, services, 5)
-    report = {row["name"]: row["circuit"] for row in staff.get("/api/status/").json()["upstreams"]}
-    assert report == {"users": "closed", "products": "open", "orders": "closed"}
+    report = told(staff)
+    assert {name: row["circuit"] for name, row in report.items()} == {
+        "users": "closed",
+        "products": "open",
+        "orders": "closed",
+    }
+    assert 0 < report["products"]["retry_after_s"] <= 5
     upstream("products").circuit.half_open()
-    report = {row["name"]: row["circuit"] for row in staff.get("/api/status/").json()["upstreams"]}
-    assert report["products"] == "half-open"
+    half_open = told(staff)["products"]
+    assert (half_open["circuit"], half_open["retry_after_s"]) == ("half-open", None)
+
+
+def test_the_report_is_as_its_schema_says(staff: Client, services: Services) -> None:
+    fail(staff, services, 5)
+    transition()
+    document = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str))
+    schema = {"$ref": "#/components/schemas/StatusReport", "components": document["components"]}
+    jsonschema.validate(staff.get("/api/status/").json(), schema)
 
 
 def test_the_last_twenty_transitions_are_told_newest_first(staff: Client) -> None:
     for minutes in range(25):
         transition(minutes, failed=minutes)
-    told = staff.get("/api/status/").json()["transitions"]
-    assert [row["failed"] for row in told] == list(range(20))
-    assert told[0] == {
+    last = staff.get("/api/status/").json()["transitions"]
+    assert [row["failed"] for row in last] == list(range(20))
+    assert last[0] == {
         "upstream": "products",
         "old": "closed",
         "new": "open",
@@ -101,25 +144,49 @@ def staff_browser(begin_session: BeginSession) -> Client:
     return browser(begin_session(STAFF_ID, "grace", is_staff=True)[1])
 
 
-def test_the_page_shows_people_what_the_report_says(staff_browser: Client, user: Client, services: Services) -> None:
+def test_the_page_begins_with_what_the_report_says(staff_browser: Client, user: Client, services: Services) -> None:
     fail(user, services, 5)
     transition()
     response = staff_browser.get("/status/", headers=HTML)
     shown = read(response)
     assert response.status_code == 200
     assert "no-store" in response["Cache-Control"]
-    rows = {cell.text for cell in shown.all("td")}
-    assert {"users", "products", "orders", "0 of 8", "5"} <= rows
-    assert [cell.text for cell in shown.all("td", **{"class": "open"})] == ["open"]
-    assert [cell.text for cell in shown.all("td", **{"class": "closed"})] == ["closed", "closed"]
-    assert "2026-03-04 05:06:07" in rows
-    assert "5 of 7 failed" in rows
+    report = json.loads(shown.one("script", id="report").text)
+    assert {row["name"]: row["circuit"] for row in report["processes"][0]["upstreams"]} == {
+        "users": "closed",
+        "products": "open",
+        "orders": "closed",
+    }
+    assert report["transitions"][0]["at"] == "2026-03-04T05:06:07.089000Z"
+    assert shown.one("div", id="status").attributes["data-url"] == "/api/status/"
     assert "grace" in [link.text for link in shown.all("a", href="/logout/")]
 
 
-def test_the_page_says_when_nothing_happened(staff_browser: Client) -> None:
+def test_the_page_uses_local_files_only_and_they_are_served(staff_browser: Client, settings: Any) -> None:
+    shown = read(staff_browser.get("/status/", headers=HTML))
+    files = [
+        element.attributes.get("src") or element.attributes.get("href")
+        for element in [*shown.all("script"), *shown.all("link")]
+    ]
+    files = [name for name in files if name]
+    assert len(files) == 3
+    settings.WHITENOISE_AUTOREFRESH = False
+    client = Client()
+    for name in files:
+        assert name is not None
+        assert name.startswith("/static/")
+        response = client.get(name)
+        assert response.status_code == 200, name
+        assert b"".join(response.streaming_content)  # type: ignore[attr-defined]
+
+
+def test_a_hostile_name_in_the_report_adds_no_markup(staff_browser: Client) -> None:
+    before = [element.tag for element in read(staff_browser.get("/status/", headers=HTML)).elements]
+    transition(process="</script><script>alert(1)</script>")
     response = staff_browser.get("/status/", headers=HTML)
-    assert "None: every circuit has stayed closed." in [cell.text for cell in read(response).all("td")]
+    assert [element.tag for element in read(response).elements] == before
+    report = json.loads(read(response).one("script", id="report").text)
+    assert report["transitions"][0]["process"] == "</script><script>alert(1)</script>"
 
 
 def test_the_page_leads_a_visitor_to_the_sign_in_page_and_back(anonymous: Client, db: None) -> None:

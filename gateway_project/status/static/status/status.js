@@ -8,7 +8,7 @@ const SHARED = {
   "memory": "Throttles and cached answers are in this process's memory.",
   "memory (Redis fails)": "Redis does not answer: throttles and cached answers are in each process's own memory for now.",
 };
-const PLOT = { left: 50, right: 316, top: 8, bottom: 104, strip: 121, stripHeight: 13, seconds: 60, leastMs: 1 };
+const PLOT = { left: 57, right: 316, top: 8, bottom: 104, strip: 121, stripHeight: 13, seconds: 60, leastMs: 1 };
 
 const page = document.getElementById("status");
 const byId = (id) => document.getElementById(id);
@@ -240,7 +240,7 @@ async function ask() {
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
   if (response.status === 401 || response.status === 403) return signedOut(response.status);
-  if (response.status === 429) return 1000 * Number(response.headers.get("Retry-After") ?? 5);
+  if (response.status === 429) return slowedDown(response);
   if (!response.ok) throw new Error(`status ${response.status}`);
   const report = await response.json();
   clockAhead = Date.parse(response.headers.get("Date")) - Date.now() || 0;
@@ -256,7 +256,7 @@ async function keepAsking() {
   try {
     if (!document.hidden) pauseMs = await ask();
   } catch {
-    alarm(`The gateway does not answer. This is how it was at ${timeText(new Date(answeredAt))}.`);
+    alarm(`The gateway does not answer. ${asOf()}`);
   }
   setTimeout(keepAsking, Math.max(200, pauseMs - (Date.now() - startedAt)));
 }
@@ -268,6 +268,15 @@ function signedOut(status) {
   if (status === 403) alarm("Only staff may see this page. ", link);
   else alarm("Your sign-in has ended, or cannot be renewed now. ", link);
   return SIGNED_OUT_MS;
+}
+
+function slowedDown(response) {
+  alarm(`Too many requests are made in your name. ${asOf()}`);
+  return 1000 * Number(response.headers.get("Retry-After") ?? 5);
+}
+
+function asOf() {
+  return `This is how it was at ${timeText(new Date(answeredAt))}.`;
 }
 
 function alarm(text, ...more) {
