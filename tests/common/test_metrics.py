@@ -55,3 +55,60 @@ def test_the_workers_of_one_service_are_summed(tmp_path: Path, monkeypatch: pyte
     assert [worker.wait(30) for worker in workers] == [0, 0]
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     assert exposed("plaza_requests_total", method="GET", route="tests/workers", status="200") == 2.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where services keep the directories of their workers' metrics."""
+    monkeypatch.setenv("PLAZA_DATA_DIR", str(tmp_path))
+    return tmp_path / "metrics"
+
+
+def test_each_start_has_a_directory_of_its_own_that_nobody_else_may_read(folder: Path) -> None:
+    made = metrics.fresh_directory("shop")
+    assert made.parent == folder
+    assert [path.stat().st_mode & 0o777 for path in (folder, made)] == [0o700, 0o700]
+    (made / "counter_1.db").touch()
+    assert metrics.fresh_directory("shop") == made  # the same process, once more
+    assert list(made.iterdir()) == []
+
+
+def test_what_dead_starts_left_is_removed_and_nothing_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(pid: int, number: int) -> None:
+        assert number == 0
+        if pid == 1001:
+            raise ProcessLookupError
+        if pid == 1002:
+            raise PermissionError  # another user's
+
+    monkeypatch.setattr(metrics.os, "kill", kill)
+    monkeypatch.setattr(metrics.socket, "gethostname", lambda: "host")
+    for name in ("shop@host.1001", "shop@host.1002", "shop@host.1003", "shop@elsewhere.1001", "users@host.1001"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "counter_1.db").touch()
+    made = metrics.fresh_directory("shop")
+    assert {path.name for path in folder.iterdir()} == {
+        made.name,
+        "shop@host.1002",
+        "shop@host.1003",
+        "shop@elsewhere.1001",
+        "users@host.1001",
+    }
+
+
+def test_of_a_dead_worker_the_counts_stay_and_the_present_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = """
+from prometheus_client import Gauge
+from common import metrics
+metrics.observe_request('GET', 'tests/dead', 200, 0.1)
+Gauge('tests_in_flight', 'x', multiprocess_mode='livesum').set(3)
+"""
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    worker = subprocess.Popen([sys.executable, "-c", work], env=environment)
+    assert worker.wait(30) == 0
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert metrics.are_shared()
+    assert exposed("tests_in_flight") == 3
+    metrics.forget_process(worker.pid)
+    assert exposed("tests_in_flight") is None
+    assert exposed("plaza_requests_total", method="GET", route="tests/dead", status="200") == 1

@@ -1,8 +1,12 @@
 import io
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -116,3 +120,49 @@ def test_gunicorns_messages_go_where_all_others_do(settings: Any, caplog: pytest
         logger.info("Booting worker")
         logger.warning("Worker exiting")
     assert [record.getMessage() for record in caplog.records] == ["Worker exiting"]
+
+
+class Restarted(Exception):
+    """Instead of the process beginning again."""
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What a server did at last: began again as another command, or ran."""
+    did: list[str] = []
+
+    def execv(path: str, arguments: list[str]) -> NoReturn:
+        assert path == arguments[0] == sys.executable
+        did.append(" ".join(arguments[1:]))
+        raise Restarted
+
+    monkeypatch.setenv("PLAZA_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    monkeypatch.setattr(serve.os, "execv", execv)
+    monkeypatch.setattr(serve.sys, "orig_argv", ["python3", "-B", "manage.py", "serve", "--workers", "2"])
+    monkeypatch.setattr(serve.BaseApplication, "run", lambda self: did.append("ran"))
+    return did
+
+
+def test_several_workers_share_their_metrics_from_the_first_one_on(started: list[str], tmp_path: Path) -> None:
+    with pytest.raises(Restarted):
+        serve.Server(options(workers=2)).run()
+    directory = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    assert directory.parent == tmp_path / "metrics"
+    assert directory.is_dir()
+    serve.Server(options(workers=2)).run()
+    assert started == ["-B manage.py serve --workers 2", "ran"]
+
+
+def test_one_worker_keeps_its_metrics_to_itself(started: list[str]) -> None:
+    serve.Server(options(workers=1)).run()
+    assert started == ["ran"]
+    assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == ""
+    assert serve.Server(options(workers=1)).cfg.child_exit.__module__ == "gunicorn.config"
+
+
+def test_a_worker_that_ends_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[int] = []
+    monkeypatch.setattr(serve.metrics, "forget_process", forgotten.append)
+    serve.Server(options(workers=2)).cfg.child_exit(None, SimpleNamespace(pid=4711))
+    assert forgotten == [4711]

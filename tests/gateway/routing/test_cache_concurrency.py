@@ -139,3 +139,47 @@ def test_a_follower_that_gives_up_is_served_what_was_kept(kept: Watched, monkeyp
 def test_what_may_not_be_kept_at_all_is_not(kept: Watched) -> None:
     kept.keep("products", KEY, Generation(b"0", b"0"), kept.now(), b"{}", {}, (0, 0))
     assert kept.serve("products", KEY, lambda generation: "an answer", PUBLIC) == "an answer"
+
+
+def test_a_private_answer_is_not_shared_with_who_waited_for_it(kept: Watched) -> None:
+    """Or one user would be served what the service made for another."""
+    outcomes: list[str] = []
+    asked: list[Generation] = []
+    followers: list[threading.Thread] = []
+
+    def private(fetched: str) -> bool:
+        return False
+
+    def own(generation: Generation) -> str:
+        asked.append(generation)
+        return f"for {threading.current_thread().name}"
+
+    def follow() -> None:
+        outcomes.append(str(kept.serve("products", KEY, own, private)))
+
+    def lead(generation: Generation) -> str:
+        followers.extend(threading.Thread(target=follow, name=name) for name in ("ada", "grace"))
+        for thread in followers:
+            thread.start()
+        assert all(kept.following.acquire(timeout=10) for _ in followers)
+        return "for the first"
+
+    assert kept.serve("products", KEY, lead, private) == "for the first"
+    for thread in followers:
+        thread.join(10)
+    assert sorted(outcomes) == ["for ada", "for grace"]
+    assert len(asked) == 2
+
+
+def test_who_asks_after_a_write_does_not_join_a_fetch_from_before_it(kept: Watched) -> None:
+    later: list[object] = []
+
+    def overtaken(generation: Generation) -> str:
+        kept.expire("products", deleted=False)
+        thread = threading.Thread(target=ask, args=(kept, lambda generation: "new", later))
+        thread.start()
+        thread.join(10)
+        return "old"
+
+    assert kept.serve("products", KEY, overtaken, PUBLIC) == "old"
+    assert later == ["new"]
