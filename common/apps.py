@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from common.tracing import export_spans
 
 
 class CommonConfig(AppConfig):
@@ -6,3 +9,5 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         from common import openapi  # noqa: F401 - registers itself with drf-spectacular, once apps are loaded
+
+        export_spans(settings.SERVICE_NAME)

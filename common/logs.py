@@ -40,12 +40,18 @@ def logging_config(service: str, level: str) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {
+            "with_trace": {"()": "django.utils.log.CallbackFilter", "callback": lambda record: bool(record.exc_info)}
+        },
         "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             "django": {"level": "WARNING"},
             # The request's line in `tracing` already says what these two would repeat.
-            "django.request": {"level": "ERROR"},
+            "django.request": {"level": "ERROR", "filters": ["with_trace"]},
             "django.server": {"handlers": [], "level": "WARNING"},
+            # Nor is a stranger's Host, or a thousand parameters, an error of ours: they are 400.
+            "django.security": {"level": "CRITICAL"},
+            "django.security.csrf": {"level": "WARNING"},
         },
     }

@@ -13,6 +13,8 @@ CORS_ALLOWED_ORIGINS      origins whose scripts may call, without credentials; d
 TRUSTED_PROXIES           addresses whose X-Forwarded-For is believed; default: none
 THROTTLE_USER, THROTTLE_ADDRESS, THROTTLE_SIGN_IN_ADDRESS, THROTTLE_SIGN_IN_ACCOUNT
                           requests a minute, 0 for any number; see THROTTLES for the defaults
+OTEL_EXPORTER_OTLP_ENDPOINT
+                          the OpenTelemetry collector that is told of requests; needs requirements-otel.lock
 DEBUG, LOG_LEVEL, METRICS_TOKEN
 """
 

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import include, path
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -17,12 +18,17 @@ READING = ("get", "head")
 
 
 @require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    return redirect(static("plaza/favicon.svg"), permanent=True)
+
+
 def home(request: HttpRequest) -> HttpResponse:
     return redirect("index")
 
 
 urlpatterns = [
     path("", home),
+    path("favicon.ico", favicon),
     path(
         "api/",
         include(

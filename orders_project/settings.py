@@ -6,6 +6,8 @@ PLAZA_DATA_DIR            where the SQLite file and the secrets live instead of 
 PLAZA_SECRET_…            secrets handed in: DJANGO_ORDERS, GATEWAY_ORDERS, ORDERS_PRODUCTS, OPERATOR_ORDERS
                           (each also …_FILE)
 ALLOWED_HOSTS             names this service answers to, besides this machine's loopback
+OTEL_EXPORTER_OTLP_ENDPOINT
+                          the OpenTelemetry collector that is told of requests; needs requirements-otel.lock
 DEBUG, LOG_LEVEL, METRICS_TOKEN
 """
 

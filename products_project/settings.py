@@ -5,6 +5,8 @@ PLAZA_DATA_DIR            where the SQLite file and the secrets live instead of 
 PLAZA_SECRET_…            secrets handed in: DJANGO_PRODUCTS, GATEWAY_PRODUCTS, ORDERS_PRODUCTS,
                           OPERATOR_PRODUCTS (each also …_FILE)
 ALLOWED_HOSTS             names this service answers to, besides this machine's loopback
+OTEL_EXPORTER_OTLP_ENDPOINT
+                          the OpenTelemetry collector that is told of requests; needs requirements-otel.lock
 DEBUG, LOG_LEVEL, METRICS_TOKEN
 """
 

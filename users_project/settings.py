@@ -4,6 +4,8 @@ USERS_DATABASE_URL        postgresql://… instead of the SQLite file
 PLAZA_DATA_DIR            where the SQLite file and the secrets live instead of here and `.plaza/`
 PLAZA_SECRET_…            secrets handed in: DJANGO_USERS, GATEWAY_USERS, OPERATOR_USERS (each also …_FILE)
 ALLOWED_HOSTS             names this service answers to, besides this machine's loopback
+OTEL_EXPORTER_OTLP_ENDPOINT
+                          the OpenTelemetry collector that is told of requests; needs requirements-otel.lock
 DEBUG, LOG_LEVEL, METRICS_TOKEN
 """
 

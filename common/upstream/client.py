@@ -17,6 +17,7 @@ from common.resilience import (
     backoff_s,
 )
 from common.resilience.deadline import Clock
+from common.tracing import call_span, note_answer
 
 from .errors import BrokenOff, BulkheadRejected, CircuitRejected, ServerFailed, TimedOut, Unreachable, UpstreamError
 from .transport import Answer, Call, Transport, left_to_hand_on_ms
@@ -97,10 +98,12 @@ class Upstream:
             started_at = self._clock()
             failure: UpstreamError | None = None
             try:
-                answer = self._transport.exchange(call, deadline)
-                if answer.status >= 500:
-                    raise ServerFailed(self.name, answer.status)
-                return _Checked(answer.status, check(answer))
+                with call_span(call.method, self.name):
+                    answer = self._transport.exchange(call, deadline)
+                    note_answer(answer.status)
+                    if answer.status >= 500:
+                        raise ServerFailed(self.name, answer.status)
+                    return _Checked(answer.status, check(answer))
             except UpstreamError as error:
                 failure = error
                 raise

@@ -86,3 +86,8 @@ def test_everything_goes_to_stdout_at_the_level_asked_for(config: dict[str, Any]
 def test_django_repeats_no_line_of_ours(config: dict[str, Any]) -> None:
     assert config["loggers"]["django.request"] == {"level": "ERROR"}
     assert config["loggers"]["django.server"] == {"handlers": [], "level": "WARNING"}
+
+
+def test_a_strangers_request_is_no_error_of_ours(config: dict[str, Any]) -> None:
+    assert config["loggers"]["django.security"] == {"level": "CRITICAL"}
+    assert config["loggers"]["django.security.csrf"] == {"level": "WARNING"}

@@ -188,15 +188,15 @@ def test_a_forged_cursor_is_refused() -> None:
         cursor.swapcase(),
         f".{cursor}",
         f"{payload[:-2]}:{signature}",
-        signing.dumps(["x", "y", "z", False], salt="another"),
-        signing.dumps(["x", "y", "z", False], key="another", salt=SALT),
+        signing.Signer(salt="another").sign_object(["x", "y", "z", False]),
+        signing.Signer(key="another", salt=SALT).sign_object(["x", "y", "z", False]),
     ]
     for text in forged:
         assert cursor_refusal(cursor=text) == ["This cursor is not one of ours."]
 
 
 def test_a_cursor_of_another_shape_is_refused() -> None:
-    assert cursor_refusal(cursor=signing.dumps([1], salt=SALT)) == ["This cursor is not one of ours."]
+    assert cursor_refusal(cursor=signing.Signer(salt=SALT).sign_object([1])) == ["This cursor is not one of ours."]
 
 
 def plan_of_the_second_page(ordering: str, rows: Any) -> list[str]:

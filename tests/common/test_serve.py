@@ -122,6 +122,13 @@ def test_gunicorns_messages_go_where_all_others_do(settings: Any, caplog: pytest
     assert [record.getMessage() for record in caplog.records] == ["Worker exiting"]
 
 
+def test_what_is_no_http_is_logged_without_its_words(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.LOG_LEVEL = "WARNING"
+    logger = serve.PropagatingLogger(Config())
+    logger.warning("Invalid request from ip=::1: Invalid HTTP Header: 'Authorization Bearer a.b.c'")
+    assert [record.getMessage() for record in caplog.records] == ["Invalid request from ip=::1"]
+
+
 class Restarted(Exception):
     """Instead of the process beginning again."""
 

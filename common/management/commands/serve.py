@@ -48,6 +48,11 @@ class PropagatingLogger(Logger):
         self.error_log.propagate = True
         self.error_log.setLevel(settings.LOG_LEVEL)
 
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """What is no HTTP is logged without what it said, which may hold a token."""
+        said = msg.partition(": ")[0] if msg.startswith("Invalid request from ") else msg
+        super().warning(said, *args, **kwargs)  # type: ignore[no-untyped-call]
+
 
 class Server(BaseApplication):
     def __init__(self, options: dict[str, Any]) -> None:

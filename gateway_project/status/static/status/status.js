@@ -17,7 +17,6 @@ const cards = new Map(); // by process and service
 let answeredAt = Date.now(), clockAhead = 0; // milliseconds; the server's clock against this one
 
 // --- what is shown -----------------------------------------------------------------------------------------------
-
 function show(report) {
   page.classList.toggle("several", report.processes.length > 1);
   showProcesses(report.processes);
@@ -29,14 +28,13 @@ function show(report) {
 }
 
 function showProcesses(processes) {
-  const seen = new Set(), top = topOf(processes);
+  const top = topOf(processes), names = new Set(processes.map(({ process }) => process));
+  for (const section of [...byId("processes").children]) if (!names.has(section.dataset.process)) section.remove();
   for (const { process, upstreams } of processes) {
     const section = sectionOf(process);
-    seen.add(section);
     section.querySelector("h2").hidden = processes.length < 2;
     for (const upstream of upstreams) showUpstream(cardOf(section, process, upstream.name), upstream, top);
   }
-  for (const section of [...byId("processes").children]) if (!seen.has(section)) section.remove();
 }
 
 function sectionOf(process) {
@@ -97,10 +95,10 @@ function showSummary(processes) {
     for (const { name, circuit } of upstreams) states.set(name, [...(states.get(name) ?? []), circuit]);
   const troubles = [...states].filter(([, circuits]) => circuits.some((circuit) => circuit !== "closed"));
   const worst = troubles.some(([, circuits]) => circuits.includes("open")) ? "open" : troubles.length ? "half-open" : "closed";
-  const text = troubles.map(troubleText).join(", ") || "All are healthy";
+  const text = troubles.map(troubleText).join(", ");
   byId("summary").className = worst;
-  setText(byId("summary"), text);
-  document.title = troubles.length ? `${text} – Plaza` : "Status – Plaza";
+  setText(byId("summary"), text || "All are healthy");
+  document.title = `${text || "Status"} – Plaza`;
 }
 
 function troubleText([name, circuits]) {
@@ -131,7 +129,6 @@ function whyText({ old, new: now, failed, total }) {
 }
 
 // --- the plot ----------------------------------------------------------------------------------------------------
-
 // One scale for all plots, so that they can be compared.
 function topOf(processes) {
   const points = processes.flatMap(({ upstreams }) => upstreams.flatMap((upstream) => upstream.points));
@@ -203,7 +200,6 @@ function svgElement(name, attributes, text = "") {
 }
 
 // --- words -------------------------------------------------------------------------------------------------------
-
 // Only what changed is written, so that screen readers are told of changes alone.
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -232,7 +228,6 @@ function ageText(ms) {
 }
 
 // --- asking ------------------------------------------------------------------------------------------------------
-
 async function ask() {
   const response = await fetch(page.dataset.url, {
     headers: { Accept: "application/json" },
@@ -240,7 +235,10 @@ async function ask() {
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
   if (response.status === 401 || response.status === 403) return signedOut(response.status);
-  if (response.status === 429) return slowedDown(response);
+  if (response.status === 429) {
+    alarm(`Too many requests are made in your name. ${asOf()}`);
+    return 1000 * Number(response.headers.get("Retry-After") ?? 5);
+  }
   if (!response.ok) throw new Error(`status ${response.status}`);
   const report = await response.json();
   clockAhead = Date.parse(response.headers.get("Date")) - Date.now() || 0;
@@ -268,11 +266,6 @@ function signedOut(status) {
   if (status === 403) alarm("Only staff may see this page. ", link);
   else alarm("Your sign-in has ended, or cannot be renewed now. ", link);
   return SIGNED_OUT_MS;
-}
-
-function slowedDown(response) {
-  alarm(`Too many requests are made in your name. ${asOf()}`);
-  return 1000 * Number(response.headers.get("Retry-After") ?? 5);
 }
 
 function asOf() {

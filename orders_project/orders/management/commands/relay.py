@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from common.databases import migration_lock
-from common.tracing import begin_trace
+from common.tracing import begin_trace, work_span
 from orders_project.orders.outbox import claim_due, deliver
 from orders_project.orders.products_client import products_client
 
@@ -46,8 +46,9 @@ class Command(BaseCommand):
             for order_id in claimed:
                 if stop.is_set():  # the claim expires, and another relay takes over
                     break
-                begin_trace()
-                deliver(order_id, products_client())
+                with work_span("deliver order"):
+                    begin_trace()
+                    deliver(order_id, products_client())
             return bool(claimed)
         except DatabaseError:
             if not may_fail:
