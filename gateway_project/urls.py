@@ -18,6 +18,7 @@ READING = ("get", "head")
 
 
 @require_safe
+@require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
     return redirect(static("plaza/favicon.svg"), permanent=True)
 

@@ -84,7 +84,12 @@ def test_everything_goes_to_stdout_at_the_level_asked_for(config: dict[str, Any]
 
 
 def test_django_repeats_no_line_of_ours(config: dict[str, Any]) -> None:
-    assert config["loggers"]["django.request"] == {"level": "ERROR"}
+    assert config["loggers"]["django.request"] == {"level": "ERROR", "filters": ["with_trace"]}
+    keeps = config["filters"]["with_trace"]["callback"]
+    record = logging.LogRecord("django.request", logging.ERROR, "", 0, "Service Unavailable", (), None)
+    assert keeps(record) is False
+    record.exc_info = (ValueError, ValueError(), None)
+    assert keeps(record) is True
     assert config["loggers"]["django.server"] == {"handlers": [], "level": "WARNING"}
 
 

@@ -31,6 +31,7 @@ OPEN = {
     "/health/ready": {"GET"},
     "/metrics": {"GET"},
     "/": {"GET"},  # leads to the index
+    "/favicon.ico": {"GET"},
 }
 
 
