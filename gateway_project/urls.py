@@ -18,11 +18,11 @@ READING = ("get", "head")
 
 
 @require_safe
-@require_safe
 def favicon(request: HttpRequest) -> HttpResponse:
     return redirect(static("plaza/favicon.svg"), permanent=True)
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     return redirect("index")
 
