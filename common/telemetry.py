@@ -3,12 +3,14 @@
     .venv/bin/python -m pip install -r requirements-otel.lock
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 python3 manage_all.py up
 
-A request is a SERVER span; each attempt at another service is a CLIENT span inside it, whose id travels as `traceparent`,
-so that the service's SERVER span is its child. Each of the relay's deliveries is a trace of its own. `tracing` reads the
-ids that its log lines name from the span at hand, so that logs and spans find each other.
+A request is a SERVER span; each attempt at another service is a CLIENT span inside it, whose id travels on as
+`traceparent`, so that the service's SERVER span is its child. Each of the relay's deliveries is a trace of its own;
+those who only watch (`/health/…`, `/metrics`) leave none. `tracing` takes the ids of its log lines from the span at
+hand, so that logs and spans find each other. A caller's decision not to be sampled is kept and handed on.
 
-Spans go out in batches over http/protobuf, from a thread that starts with a process's first span: after gunicorn's fork.
-OpenTelemetry's other variables (OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_BSP_…) mean what they always do.
+Spans go out in batches over http/protobuf, from a thread that starts with a process's first span: after gunicorn's
+fork. A collector that is slow or down costs spans, not requests. OpenTelemetry's other variables
+(OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_BSP_…) mean what they always do.
 """
 
 import os
@@ -67,8 +69,8 @@ class Spans:
         return self._span(f"{method} {upstream}", SpanKind.CLIENT, attributes={"http.request.method": method})
 
     def working(self, name: str) -> AbstractContextManager[Span]:
-        """The span of what no request asked for: the first of a new trace."""
-        return self._span(name, SpanKind.INTERNAL, Context())
+        """The span of what no request asked for, so the first of a trace."""
+        return self._span(name, SpanKind.INTERNAL)
 
     def note_answer(self, status: int) -> None:
         get_current_span().set_attribute("http.response.status_code", status)

@@ -5,6 +5,7 @@ capitals are spelled out below; names in braces are ids of a scene.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 INPUTS = r"""
@@ -27,7 +28,7 @@ POST  /api/orders/            400 parse-error -                    DEEP
 POST  /api/orders/            400 parse-error -                    {"items": NESTED}
 
 # Another shape
-POST  /api/orders/            400 invalid     -                    null
+POST  /api/orders/            400 invalid     ""                   null
 POST  /api/orders/            400 invalid     ""                   []
 POST  /api/orders/            400 invalid     ""                   "items"
 POST  /api/orders/            400 invalid     ""                   1
@@ -96,9 +97,9 @@ POST  /api/categories/        400 invalid     /slug                {"name": "⁂
 POST  /api/users/             400 invalid     /username            {"username": "a b", EMAIL, STRONG}
 POST  /api/users/             400 invalid     /email               {"username": "rita", "email": "nowhere", STRONG}
 POST  /api/users/             400 invalid     /is_staff            {RITA, STRONG, "is_staff": "yes"}
-POST  /api/auth/register/     400 invalid     /password            {RITA, "password": "12345678"}
+POST  /api/auth/register/     400 invalid     /password            {RITA, "password": "tulip-7"}
 POST  /api/auth/register/     400 invalid     /is_staff            {RITA, STRONG, "is_staff": true}
-POST  /api/users/me/password/ 400 invalid     /current_password    {"current_password": "guess", "new_password": "copper-in-may"}
+POST  /api/users/me/password/ 400 invalid     /current_password    {"current_password": "guess", "new_password": "a"}
 POST  /api/auth/token/        400 invalid     /password            {"username": "admin", "password": ["a"]}
 POST  /api/auth/token/        400 invalid     /password            {"username": "admin", "password": "LONG"}
 POST  /api/auth/token/refresh/ 400 invalid     /refresh             {"refresh": "LONG_TOKEN"}
@@ -201,7 +202,7 @@ def _read(line: str) -> BadInput:
     return BadInput(method, path, int(status), problem, named, body)
 
 
-def spelled_out(text: str, ids: dict[str, str]) -> str:
+def spelled_out(text: str, ids: Mapping[str, str]) -> str:
     for word, meaning in SPELLED_OUT.items():
         text = text.replace(word, meaning)
     return re.sub(r"{(\w+_id|slug)}", lambda match: ids[match[1]], text)

