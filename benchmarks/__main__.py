@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import sys
+from pathlib import Path
 
 BENCHMARKS = {
     "blast_radius": "users' latency while products is healthy, frozen, dripping and dead, beside a plain gateway",
@@ -18,9 +19,10 @@ def main() -> int:
     )
     parser.add_argument("name", choices=sorted(BENCHMARKS), metavar="NAME", help="which one")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="also draw the result")
     options = parser.parse_args()
     module = importlib.import_module(f"benchmarks.{options.name}")
-    exit_code: int = module.run(seconds=options.seconds)
+    exit_code: int = module.run(seconds=options.seconds, svg=options.svg)
     return exit_code
 
 

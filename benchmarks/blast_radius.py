@@ -22,11 +22,13 @@ from pathlib import Path
 import jwt
 import requests
 
+from benchmarks.plot import bars
 from operations.chaos.shop import Shop
 from operations.terminal import say, table
 
 PRODUCT_CLIENTS, USER_CLIENTS = 40, 4  # more than either gateway's 32 threads
 TIMEOUT_S = 30
+STATES = ("healthy", "frozen", "dripping", "dead")
 
 
 @dataclass
@@ -38,21 +40,26 @@ class Load:
     products: Counter[int] = field(default_factory=Counter)
 
 
-def run(*, seconds: float) -> int:
+def run(*, seconds: float, svg: Path | None) -> int:
     with tempfile.TemporaryDirectory(prefix="plaza-bench-") as directory, Shop(Path(directory)) as shop:
         token, user_id = _account(shop)
         plain = _plain_gateway(shop, user_id)
         try:
-            rows = [_row(shop, state, seconds, token, plain.url) for state in ("healthy", "frozen", "dripping", "dead")]
+            rows = list(
+                itertools.chain.from_iterable(_rows(shop, state, seconds, token, plain.url) for state in STATES)
+            )
         finally:
             plain.process.terminate()
             plain.process.wait()
     heading = ("products is", "gateway", "users p50 ms", "p99 ms", "answered", "failed", "products by status")
-    print(table([heading, *itertools.chain.from_iterable(rows)]))
+    print(table([heading, *rows]))
+    if svg:
+        slowest = {state: {row[1]: float(row[3]) for row in rows if row[0] == state} for state in STATES}
+        svg.write_text(bars("Asking for one's own account while products is …: p99", slowest))
     return 0
 
 
-def _row(shop: Shop, state: str, seconds: float, token: str, plain_url: str) -> list[tuple[str, ...]]:
+def _rows(shop: Shop, state: str, seconds: float, token: str, plain_url: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for name, url in (("Plaza", shop.url.removesuffix("/api")), ("plain", plain_url)):
         say(f"products {state}, {name} gateway: {seconds:.0f} s ...")

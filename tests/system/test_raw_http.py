@@ -166,6 +166,21 @@ def test_a_query_is_understood_or_400(send: Sender) -> None:
     assert set(statuses) == {200, 400}
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["/api/categories/?cursor=", "/api/products/?in_stock=true&cursor=", "/api/products/?ordering=name&cursor="],
+)
+def test_a_cursor_of_another_list_is_no_cursor(send: Sender, elsewhere: str) -> None:
+    link = send("GET", "/api/products/?page_size=1").json()["next"]
+    assert send("GET", link).status == 200
+    cursor = link.rpartition("cursor=")[2]
+
+    for wrong in (elsewhere + cursor, link[:-1], link + "A", link.replace("cursor=", "cursor=A")):
+        answer = send("GET", wrong)
+        assert answer.status == 400
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["?cursor"]
+
+
 PIECES = (
     "api",
     "users",
