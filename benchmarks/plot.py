@@ -48,6 +48,7 @@ def _axis(decades: int, bottom: int) -> list[str]:
         x = LEFT + (RIGHT - LEFT) * decade / decades
         marks.append(
             f'<line x1="{x:.0f}" y1="{TOP - 6}" x2="{x:.0f}" y2="{bottom - 10}" stroke="#e3e7ee"/>'
-            f'<text x="{x:.0f}" y="{bottom + 8}" text-anchor="middle" font-size="11" fill="#5d6779">{10**decade:,} ms</text>'
+            f'<text x="{x:.0f}" y="{bottom + 8}" text-anchor="middle" font-size="11" fill="#5d6779">'
+            f"{10**decade:,} ms</text>"
         )
     return marks

@@ -176,6 +176,25 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return problem_response(request, 500, "internal", "Something went wrong on our side. It has been logged.")
 
 
+class ProblemMiddleware:
+    """An error without a body, as Django's own views answer a wrong method, says what it is too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        status = response.status_code
+        is_bare = isinstance(response, HttpResponse) and not response.content
+        if status < 400 or not is_bare or request.method == "HEAD":
+            return response
+        slug = TITLES.get(status, "error").lower().replace(" ", "-")
+        worded = problem_response(request, status, slug, f"{TITLES.get(status, 'Error')}.")
+        if "Allow" in response:
+            worded["Allow"] = response["Allow"]
+        return worded
+
+
 class BodyLimitMiddleware:
     """413 before a body larger than `DATA_UPLOAD_MAX_MEMORY_SIZE` is read; 411 for one of unknown length."""
 

@@ -89,7 +89,7 @@ class QuerySerializer(serializers.Serializer[Any]):
 
 class PageQuery(QuerySerializer):
     # Of signing's alphabet: other characters grow in a URL, past what a service reads as a request line.
-    cursor = serializers.RegexField(r"^[A-Za-z0-9_.:-]+\Z", required=False, max_length=1000)
+    cursor = serializers.RegexField(r"^[A-Za-z0-9_.:-]+\Z", required=False, max_length=2000)
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE_SIZE)
 
 

@@ -16,6 +16,7 @@ SERVICE_MIDDLEWARE = [
     "common.tracing.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "common.errors.ProblemMiddleware",
     "common.errors.BodyLimitMiddleware",
     "django.middleware.common.CommonMiddleware",
 ]

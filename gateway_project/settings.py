@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "gateway_project.routing.headers.ResponseHeadersMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "common.errors.ProblemMiddleware",
     "common.errors.BodyLimitMiddleware",
     "django.middleware.common.CommonMiddleware",
     "gateway_project.auth.middleware.RenewalMiddleware",

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.exceptions import TokenError
 
 from common.errors import problem_response
-from common.upstream import UpstreamError
+from common.upstream import Unreachable, UpstreamError
 from gateway_project.routing.problems import problem_of
 from gateway_project.routing.throttles import SignInThrottle, client_address
 from gateway_project.schemas import sessions as schemas
@@ -75,6 +75,10 @@ class RefreshView(APIView):
             pair = sessions.renew(data.validated_data["refresh"])
         except sessions.SessionEnded as error:
             raise AuthenticationFailed("This refresh token is not valid any more.", "session-ended") from error
+        except Unreachable as error:  # the sign-in is as it was, and asking again will do
+            problem = problem_of(error)
+            problem.status_code, problem.headers = 503, {**problem.headers, "Retry-After": "1"}
+            raise problem from error
         return Response({"access": pair.access, "refresh": pair.refresh})
 
 

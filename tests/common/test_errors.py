@@ -3,14 +3,22 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.test import Client, RequestFactory, override_settings
 from django.utils import translation
 from rest_framework import exceptions, serializers
 from rest_framework.test import APIRequestFactory
 
 from common import errors, tracing
-from common.errors import BodyLimitMiddleware, Conflict, PreconditionFailed, Problem, exception_handler, flatten
+from common.errors import (
+    BodyLimitMiddleware,
+    Conflict,
+    PreconditionFailed,
+    Problem,
+    ProblemMiddleware,
+    exception_handler,
+    flatten,
+)
 
 
 class OutOfTea(Problem):
@@ -236,3 +244,19 @@ def test_a_body_of_unknown_length_is_refused_where_one_is_expected() -> None:
     assert limited.post(None, HTTP_TRANSFER_ENCODING="chunked") == (411, "/problems/length-required")
     assert limited.calls == 0
     assert limited.post(None, "GET", HTTP_TRANSFER_ENCODING="chunked") == (200, "")
+
+
+def test_an_error_without_a_body_is_worded(rf: RequestFactory) -> None:
+    bare = HttpResponseNotAllowed(["GET", "HEAD"])
+    response = ProblemMiddleware(lambda request: bare)(rf.post("/health/live"))
+    body = json.loads(response.content)  # type: ignore[attr-defined]
+    assert (response.status_code, response["Content-Type"]) == (405, "application/problem+json")
+    assert response["Allow"] == "GET, HEAD"
+    assert (body["type"], body["status"], body["instance"]) == ("/problems/method-not-allowed", 405, "/health/live")
+
+
+def test_an_answer_that_says_something_is_left_alone(rf: RequestFactory) -> None:
+    for answer in (HttpResponse("no", status=404), HttpResponse(status=204), StreamingHttpResponse([], status=500)):
+        assert ProblemMiddleware(lambda request, answer=answer: answer)(rf.get("/")) is answer
+    bare = HttpResponse(status=404)
+    assert ProblemMiddleware(lambda request: bare)(rf.head("/")) is bare

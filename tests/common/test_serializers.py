@@ -176,9 +176,9 @@ def test_a_page_has_1_to_100_rows() -> None:
     assert query_refusals("page_size=ten", PageQuery) == [("?page_size", "invalid")]
 
 
-def test_a_cursor_has_at_most_1000_characters() -> None:
-    assert read("cursor=" + "c" * 1000, PageQuery) == {"cursor": "c" * 1000}
-    assert query_refusals("cursor=" + "c" * 1001, PageQuery) == [("?cursor", "max_length")]
+def test_a_cursor_has_at_most_2000_characters() -> None:
+    assert read("cursor=" + "c" * 2000, PageQuery) == {"cursor": "c" * 2000}
+    assert query_refusals("cursor=" + "c" * 2001, PageQuery) == [("?cursor", "max_length")]
 
 
 def test_an_envelope_has_links_or_null() -> None:

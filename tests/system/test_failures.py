@@ -155,7 +155,7 @@ def test_a_dead_users_service_costs_nobody_a_sign_in(fragile: System, buyer: Cli
 
     with fragile.dead("users"):
         for _ in range(7):  # past the opening of the circuit
-            problem_in(buyer.renew(), {(502, "upstream-unreachable"), (503, "circuit-open")})
+            problem_in(buyer.renew(), {(503, "upstream-unreachable"), (503, "circuit-open")})
         sign_in = fragile.client().post("/api/auth/token/", {"username": "admin", "password": "whatever"})
         problem_in(sign_in, {(503, "circuit-open")})
         succeeded(look(buyer))

@@ -156,7 +156,7 @@ def test_of_two_requests_with_one_token_exactly_one_succeeds(begin_session: Begi
 @pytest.mark.parametrize(
     ("reply", "status", "expected"),
     [
-        (Unreachable("users", "down"), 502, "upstream-unreachable"),
+        (Unreachable("users", "down"), 503, "upstream-unreachable"),
         (answer(500), 502, "upstream-error"),
         (answer(200, {"id": USER_ID}), 502, "contract-violation"),
         (problem(401), 502, "contract-violation"),
