@@ -90,7 +90,7 @@ class ProxyView(APIView):
         return serializer
 
     def get_view_name(self) -> str:
-        """ "Product" for one of the products, "Products" for the list; a heading in the browsable API."""
+        """A heading in the browsable API: "Product" for one of them, "Products" for the list."""
         one = self.route.operations.get("GET") if self.route.path.endswith(">/") else None
         if one and one.answer:
             return one.answer.__name__
