@@ -75,6 +75,11 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     return {**own, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(root / "wheels"), **QUICK, **more}
 
 
+def heed_ctrl_c() -> None:
+    """As in a terminal, also where this run itself was started to ignore it, as background jobs of scripts are."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def free_port() -> int:
     """The first of four that are free, below those that the kernel lends to clients at any time."""
     while True:
@@ -142,6 +147,7 @@ class Plaza:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_ctrl_c,
         )
 
     def up(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
