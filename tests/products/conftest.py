@@ -4,11 +4,15 @@ from typing import Any
 
 import hypothesis.configuration
 import pytest
+from django.conf import settings
 
 from products_project.products.models import Category
 from products_project.products.services import create_category, create_product
 from tests.products.shop import SHOPPER, STAFF, Make
 from tests.service import ServiceClient, client_for
+
+# These read SQLite's own plans and counters.
+collect_ignore = [] if settings.DATABASES["default"]["ENGINE"] == "common.sqlite" else ["test_search_plans.py"]
 
 
 @pytest.fixture(autouse=True, scope="session")

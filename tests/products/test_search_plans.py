@@ -13,8 +13,6 @@ from products_project.products.services import create_category
 from tests.products.shop import SIFTS, stockpile
 from tests.service import ServiceClient, pages
 
-pytestmark = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="reads SQLite's own plans and counters")
-
 
 @contextmanager
 def statements() -> Iterator[list[tuple[str, Any]]]:
