@@ -2,7 +2,7 @@
 
 The same load on two gateways before the same services, one after the other: Plaza's, and one of plain `requests` and
 pybreaker's `call()` (`plain_gateway`). Forty clients ask for products, four for their own account; measured
-is how long the four wait. Each product request has another filter, so that no cache helps.
+is how long the four wait. No product request has a filter that another had, so that no cache helps.
 """
 
 import itertools
@@ -29,6 +29,8 @@ from operations.terminal import say, table
 PRODUCT_CLIENTS, USER_CLIENTS = 40, 4  # more than either gateway's 32 threads
 TIMEOUT_S = 30
 STATES = ("healthy", "frozen", "dripping", "dead")
+
+_prices = itertools.count(1)
 
 
 @dataclass
@@ -107,7 +109,6 @@ class Sickness:
 def _measure(url: str, token: str, seconds: float) -> Load:
     load = Load()
     over = threading.Event()
-    prices = itertools.count()
 
     def ask_users(get: Callable[[str], int]) -> None:
         started = time.perf_counter()
@@ -116,7 +117,7 @@ def _measure(url: str, token: str, seconds: float) -> Load:
         time.sleep(0.02)
 
     def ask_products(get: Callable[[str], int]) -> None:
-        load.products[get(f"/api/products/?min_price={next(prices)}")] += 1
+        load.products[get(f"/api/products/?min_price={next(_prices)}")] += 1
         time.sleep(0.4)
 
     def work(ask: Callable[[Callable[[str], int]], None]) -> None:
