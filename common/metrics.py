@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from common.settings import env, state_dir
 
@@ -19,6 +20,16 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 REQUESTS = Counter("plaza_requests_total", "Requests answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram("plaza_request_seconds", "Time to answer, in seconds.", ["route"], buckets=BUCKETS)
+
+
+_state: list[Collector] = []
+
+
+def add_state(collector: Collector) -> None:
+    """Metrics that are read from the database at each look, and so are the same in every worker."""
+    if collector not in _state:
+        _state.append(collector)
+        REGISTRY.register(collector)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -32,6 +43,8 @@ def exposition() -> bytes:
     if are_shared():
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        for collector in _state:
+            registry.register(collector)
     return generate_latest(registry)
 
 

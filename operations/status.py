@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from .health import is_healthy
+from .health import fetch, is_healthy
 from .layout import NAMES, SERVICES, System
 from .options import add_data_dir, system_of
 from .state import Record, State, read_living
@@ -43,11 +43,22 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"services": [vars(report) for report in reports]}))
     elif is_running:
         show(reports)
+        if parked := parked_orders(reports):
+            print(f"{parked} orders are parked: products keeps refusing what they ask; `audit` names them.")
     else:
         print(f"Plaza is not running; start it with `{system.command('up')}`.")
     if not is_running:
         return NOT_RUNNING
     return HEALTHY if all(report.healthy for report in reports) else UNHEALTHY
+
+
+def parked_orders(reports: Sequence[Report]) -> int:
+    """How many orders the relay has given up on until told, as orders' metrics say; 0 also when they don't answer."""
+    port = next((report.port for report in reports if report.name == "orders" and report.healthy), None)
+    if port is None:
+        return 0
+    lines = fetch(port, "/metrics").splitlines()
+    return next((int(float(line.split()[1])) for line in lines if line.startswith("plaza_orders_parked ")), 0)
 
 
 def look(system: System) -> list[Report]:

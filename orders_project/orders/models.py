@@ -76,6 +76,7 @@ class Order(models.Model):
             models.Index(fields=("created_at", "id"), name="orders_by_age", condition=Q(hidden_at=None)),
             models.Index(fields=("status", "created_at", "id"), name="orders_by_status", condition=Q(hidden_at=None)),
             models.Index(fields=("due_at",), name="orders_due", condition=~Q(wants="") & Q(parked_at=None)),
+            models.Index(fields=("parked_at",), name="orders_parked", condition=Q(parked_at__isnull=False)),
         )
 
     def __str__(self) -> str:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from common import metrics
 from common.settings import ROOT
@@ -112,3 +114,24 @@ Gauge('tests_in_flight', 'x', multiprocess_mode='livesum').set(3)
     metrics.forget_process(worker.pid)
     assert exposed("tests_in_flight") is None
     assert exposed("plaza_requests_total", method="GET", route="tests/dead", status="200") == 1
+
+
+class Kettle(Collector):
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> list[Metric]:
+        return [GaugeMetricFamily("kettle_litres", "What is in it.", 1.5)]
+
+
+def test_a_state_is_told_once_by_one_worker_and_by_several(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(metrics, "_state", [])
+    kettle = Kettle()
+    metrics.add_state(kettle)
+    metrics.add_state(kettle)
+    try:
+        assert metrics.exposition().count(b"\nkettle_litres 1.5\n") == 1
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+        assert metrics.exposition().count(b"kettle_litres 1.5\n") == 1
+    finally:
+        REGISTRY.unregister(kettle)

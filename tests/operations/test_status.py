@@ -2,6 +2,9 @@ import json
 import os
 import signal
 
+import pytest
+
+from operations import status
 from tests.operations.plaza import Plaza
 
 
@@ -29,3 +32,19 @@ def test_when_nothing_runs_it_is_said_and_has_its_own_exit_code(plaza: Plaza) ->
     assert (answer.returncode, answer.stderr) == (3, "")
     assert answer.stdout.startswith("Plaza is not running; start it with `python3 manage_all.py up")
     assert plaza.services()["relay"] == {"name": "relay", "pid": None, "port": None, "healthy": False}
+
+
+def test_parked_orders_are_told_by_orders_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, str]] = []
+
+    def fetch(port: int, path: str) -> str:
+        asked.append((port, path))
+        return "# HELP plaza_orders_parked ...\nplaza_orders_waiting 7.0\nplaza_orders_parked 3.0\n"
+
+    monkeypatch.setattr(status, "fetch", fetch)
+    orders = status.Report("orders", 1, 8003, healthy=True)
+    assert status.parked_orders([status.Report("users", 2, 8001, healthy=True), orders]) == 3
+    assert asked == [(8003, "/metrics")]
+    assert status.parked_orders([status.Report("orders", 1, 8003, healthy=False)]) == 0
+    monkeypatch.setattr(status, "fetch", lambda port, path: "")
+    assert status.parked_orders([orders]) == 0
