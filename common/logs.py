@@ -11,6 +11,16 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+_LOGGERS: dict[str, Any] = {
+    "django": {"level": "WARNING"},
+    # The request's line in `tracing` already says what these two would repeat.
+    "django.request": {"level": "ERROR", "filters": ["with_trace"]},
+    "django.server": {"handlers": [], "level": "WARNING"},
+    # Nor is a stranger's Host, or a thousand parameters, an error of ours: they are 400.
+    "django.security": {"level": "CRITICAL"},
+    "django.security.csrf": {"level": "WARNING"},
+}
+
 
 def logging_config(service: str, level: str) -> dict[str, Any]:
     """Django's `LOGGING` for `service`; also sets structlog up, which has no settings module of its own."""
@@ -45,13 +55,5 @@ def logging_config(service: str, level: str) -> dict[str, Any]:
         },
         "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
         "root": {"handlers": ["stdout"], "level": level},
-        "loggers": {
-            "django": {"level": "WARNING"},
-            # The request's line in `tracing` already says what these two would repeat.
-            "django.request": {"level": "ERROR", "filters": ["with_trace"]},
-            "django.server": {"handlers": [], "level": "WARNING"},
-            # Nor is a stranger's Host, or a thousand parameters, an error of ours: they are 400.
-            "django.security": {"level": "CRITICAL"},
-            "django.security.csrf": {"level": "WARNING"},
-        },
+        "loggers": _LOGGERS,
     }
