@@ -66,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
         except BaseException:
             system.state_file.unlink(missing_ok=True)
             raise
+    if options.detach:  # it runs by now, whether or not anybody reads this
+        announce(system, first_port, f"Stop it with `{system.command('down')}`.")
     return 0
 
 
@@ -77,7 +79,6 @@ def start(system: System, first_port: int, options: argparse.Namespace) -> None:
     startup = Startup(system, timeout_s=options.timeout)
     if options.detach:
         background.detach(supervisor, startup)
-        announce(supervisor, f"Stop it with `{system.command('down')}`.")
     else:
         stay(supervisor, startup)
 
@@ -112,21 +113,21 @@ def stay(supervisor: Supervisor, startup: Startup) -> None:
     def watch() -> bool:
         is_complete = startup.is_complete()
         if is_complete:
-            announce(supervisor, "Stop it with Ctrl-C.")
+            announce(supervisor.system, supervisor.first_port, "Stop it with Ctrl-C.")
             supervisor.echo = say
         return is_complete
 
     supervisor.run(watch)
 
 
-def announce(supervisor: Supervisor, how_to_stop: str) -> None:
-    url = f"http://{LOOPBACK}:{supervisor.first_port}"
+def announce(system: System, first_port: int, how_to_stop: str) -> None:
+    url = f"http://{LOOPBACK}:{first_port}"
     print(
         f"Plaza is up.\n"
         f"  shop API   {url}/api/\n"
         f"  API docs   {url}/api/docs/\n"
         f"  sign in    {url}/login/\n"
         f"  status     {url}/status/\n"
-        f"Logs: `{supervisor.system.command('logs')} --follow`. {how_to_stop}",
+        f"Logs: `{system.command('logs')} --follow`. {how_to_stop}",
         flush=True,
     )

@@ -153,3 +153,16 @@ def test_without_a_data_directory_everything_is_under_dot_plaza(repository: Path
     finally:
         system.end()
         shutil.rmtree(repository / ".plaza")
+
+
+def test_a_system_whose_news_nobody_reads_can_still_be_stopped(plaza: Plaza) -> None:
+    starting = plaza.start("up", "--detach", "--port", str(plaza.port))
+    assert starting.stdout is not None
+    assert "hunter2" in starting.stdout.readline()
+    starting.stdout.close()  # as in `up --detach | head -1`
+    starting.wait(30)
+    assert starting.stderr is not None
+    starting.stderr.close()
+    assert plaza.run("status").returncode == 0
+    assert plaza.run("down").returncode == 0
+    assert plaza.run("status").returncode == 3
