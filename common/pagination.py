@@ -67,7 +67,9 @@ def paginate(rows: QuerySet[M], *, path: str, query: Mapping[str, Any], ordering
 
     def link(row: M, *, back: bool) -> str:
         cursor = _write_cursor(binding, _sort_value(row, column), str(row.pk), back)
-        kept = {name: _plain(value) for name, value in query.items() if name != "cursor" and value not in (None, "")}
+        kept = {
+            name: parameter_text(value) for name, value in query.items() if name != "cursor" and value not in (None, "")
+        }
         return f"{path}?{urlencode({**kept, 'cursor': cursor})}"
 
     has_next = bool(found) and (more or backwards)
@@ -97,7 +99,8 @@ def _sort_value(row: Model, column: str) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _plain(value: Any) -> str:
+def parameter_text(value: Any) -> str:
+    """A validated query parameter as a URL spells it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
@@ -105,7 +108,7 @@ def _plain(value: Any) -> str:
 
 def _binding(query: Mapping[str, Any], ordering: str) -> str:
     filters = sorted(
-        (name, _plain(value))
+        (name, parameter_text(value))
         for name, value in query.items()
         if name not in {"cursor", "page_size", "ordering"} and value not in (None, "")
     )

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 from rest_framework.views import APIView
 
+from common.pagination import parameter_text
 from common.rendering import PROBLEM_JSON
 from common.upstream import SAFE_METHODS, Answer, BrokenContract, Call
 from gateway_project.auth.permissions import Open, RouteAccess
@@ -65,7 +66,7 @@ class ProxyView(APIView):
         call = Call(
             "GET" if request.method == "HEAD" else str(request.method),
             "/" + _fill(self.route.path, params),
-            query={name: _plain(value) for name, value in query.items()},
+            query={name: parameter_text(value) for name, value in query.items()},
             body=None if body is None else encode(body),
             headers={name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers},
             replay_safe=operation.replay_safe and "Idempotency-Key" in request.headers,
@@ -214,12 +215,6 @@ def _fill(path: str, params: Mapping[str, Any]) -> str:
         assert path[start : path.index(">")].endswith(f":{name}")
         path = path[:start] + str(value) + path[path.index(">") + 1 :]
     return path
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _prefix_links(content: Any, service: str, path: str) -> None:
