@@ -4,11 +4,36 @@ ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 # The same layer for every project, made again only when requirements.lock changes.
 FROM ${BASE_IMAGE} AS packages
-COPY requirements.lock /tmp/requirements.lock
+# Anything, for images that can tell an OpenTelemetry collector of spans.
+ARG TELEMETRY=
+COPY requirements.lock requirements-otel.lock /tmp/
 RUN python -m venv /opt/plaza \
     && /opt/plaza/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: \
-        --require-hashes --requirement /tmp/requirements.lock \
+        --no-deps --require-hashes --requirement /tmp/requirements.lock \
+        ${TELEMETRY:+--requirement=/tmp/requirements-otel.lock} \
+    && /opt/plaza/bin/pip check \
     && /opt/plaza/bin/pip uninstall --yes pip setuptools
+
+# `docker compose run --rm backup`: the server's own pg_dump, and a Python for what needs no packages.
+FROM postgres:17-bookworm AS backup
+ARG VERSION=0
+# The newest of Debian's own Python is wanted.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10006 plaza \
+    && useradd --uid 10006 --gid plaza --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin plaza \
+    && install --directory --owner=plaza --group=plaza --mode=0700 /backups
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PLAZA_VERSION=${VERSION} \
+    PLAZA_DATA_DIR=/backups/.state
+WORKDIR /srv/plaza
+COPY operations/ operations/
+USER 10006:10006
+ENTRYPOINT ["python3", "operations/manage.py"]
+CMD ["backup", "/backups", "--keep", "14"]
 
 FROM ${BASE_IMAGE}
 ARG PROJECT

@@ -7,23 +7,26 @@ A token names its issuer (`iss`, the calling service), its audience (`aud`), the
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
 
 import jwt
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from common.expiring import ExpiringMap
 from common.identifiers import parse_id
-from common.tracing import note
+from common.observability.tracing import note
 
 ALGORITHM = "HS256"
 LIFETIME_S = 60
 LEEWAY_S = 10
+MAX_REMEMBERED = 2_000  # tokens; some 1 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,23 @@ class TokenIssuer:
     audience: str
     key: str
     clock: Callable[[], float] = time.time
+    _issued: ExpiringMap[tuple[UUID | None, bool], tuple[str, float]] = field(
+        default_factory=lambda: ExpiringMap(MAX_REMEMBERED), repr=False, compare=False
+    )
 
     def issue(self, user_id: UUID | None = None, *, is_staff: bool = False) -> str:
-        now = int(self.clock())
+        """A token that is valid for half of `LIFETIME_S` at least: until then the same user gets the same one.
+
+        One that was issued before the clock was set back is not valid yet, and is not used again.
+        """
+        now = self.clock()
+        token, issued_at = self._issued.get((user_id, is_staff), now) or ("", now)
+        if not token or issued_at > now:
+            token = self._sign(int(now), user_id, is_staff)
+            self._issued.put((user_id, is_staff), (token, now), now + LIFETIME_S / 2)
+        return token
+
+    def _sign(self, now: int, user_id: UUID | None, is_staff: bool) -> str:
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": self.audience,
@@ -88,12 +105,28 @@ def key_of(token: str, ring: str) -> str:
     raise jwt.InvalidSignatureError("unknown key")
 
 
-def read_token(token: str, audience: str, keys: dict[str, str]) -> Caller:
+# By token, audience and keys, so that nothing outlives a change of the keys.
+_verified: ExpiringMap[tuple[str, str, tuple[tuple[str, str], ...]], Caller] = ExpiringMap(MAX_REMEMBERED)
+
+
+def read_token(token: str, audience: str, keys: dict[str, str], clock: Callable[[], float] = time.time) -> Caller:
     """The caller that `token` proves; `keys` has a ring for each service that may call `audience`.
+
+    What was verified once is remembered until the token expires. `clock` gives Unix seconds.
 
     Raises:
         jwt.InvalidTokenError: no such issuer, another's key, another audience, expired, or claims of a wrong shape.
     """
+    key = (token, audience, tuple(keys.items()))
+    caller = _verified.get(key, clock())
+    if caller is None:
+        caller, expires_at = _verify(token, audience, keys)
+        _verified.put(key, caller, expires_at)
+    return caller
+
+
+def _verify(token: str, audience: str, keys: dict[str, str]) -> tuple[Caller, float]:
+    """The caller, and the moment from which `token` is refused (Unix seconds)."""
     unverified = jwt.decode(token, options={"verify_signature": False})
     issuer = unverified.get("iss")
     ring = keys.get(issuer) if isinstance(issuer, str) else None
@@ -111,20 +144,20 @@ def read_token(token: str, audience: str, keys: dict[str, str]) -> Caller:
     user_id = parse_id(claims["sub"]) if "sub" in claims else None
     if "sub" in claims and user_id is None:
         raise jwt.InvalidTokenError("sub is no UUID")
-    return Caller(str(issuer), user_id, claims.get("is_staff") is True)
+    return Caller(str(issuer), user_id, claims.get("is_staff") is True), int(claims["exp"]) + LEEWAY_S
 
 
 class InternalTokenAuthentication(BaseAuthentication):
     """Reads `Authorization: Bearer …` by the settings SERVICE_NAME and CALLER_KEYS."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        scheme, _separator, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
         try:
             caller = read_token(token, settings.SERVICE_NAME, settings.CALLER_KEYS)
         except jwt.InvalidTokenError as error:
-            raise AuthenticationFailed("The internal token is not valid here.") from error
+            raise AuthenticationFailed(_("The internal token is not valid here.")) from error
         note(caller=caller.service, user_id=str(caller.user_id) if caller.user_id else None)
         return caller, None
 
@@ -135,7 +168,7 @@ class InternalTokenAuthentication(BaseAuthentication):
 class NamedCallers(BasePermission):
     """Lets in the services that the view's `callers` names, and nobody where it names none."""
 
-    message = "This service may not call this route."
+    message: Any = _("This service may not call this route.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         caller: object = request.user
@@ -145,7 +178,7 @@ class NamedCallers(BasePermission):
 class StaffOnly(NamedCallers):
     """Named callers, on behalf of staff."""
 
-    message = "Only staff may do this."
+    message = _("Only staff may do this. Sign in as staff.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return super().has_permission(request, view) and caller_of(request).is_staff
@@ -154,7 +187,7 @@ class StaffOnly(NamedCallers):
 class StaffWrites(NamedCallers):
     """Named callers read for anyone, and write on behalf of staff."""
 
-    message = "Only staff may do this."
+    message = _("Only staff may do this. Sign in as staff.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not super().has_permission(request, view):

@@ -3,31 +3,49 @@
 Nothing here reads `django.conf.settings`; a settings module calls these functions and stays a page to read.
 """
 
+import ipaddress
+import math
 import os
 import secrets
+import stat
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[1]
 MIN_SECRET_LENGTH = 32
+VERSION = Path(__file__).with_name("VERSION").read_text().strip()  # of all of Plaza: pages, OpenAPI, manage_all.py
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SERVICE_MIDDLEWARE = [
-    "common.tracing.RequestMiddleware",
+    "common.observability.tracing.RequestMiddleware",
+    "common.api.disconnects.DisconnectedCallerMiddleware",
+    "common.api.semantics.HTTPSemanticsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "common.errors.ProblemMiddleware",
-    "common.errors.BodyLimitMiddleware",
+    "common.api.errors.ProblemMiddleware",
+    "common.api.limits.BodyLimitMiddleware",
+    "common.api.limits.StatementLimitMiddleware",
     "django.middleware.common.CommonMiddleware",
 ]
+
+# A process that lives for long imports only what it needs.
+SERVES = sys.argv[1:2] in (["serve"], ["relay"])
+
+# A service's schema is for tests and people; its library takes 7 MB.
+SCHEMA_APPS = [] if SERVES else ["drf_spectacular"]
 
 SERVICE_REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["common.identity.InternalTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["common.identity.NamedCallers"],
-    "DEFAULT_RENDERER_CLASSES": ["common.rendering.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["common.parsing.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "common.openapi.Schema",
-    "EXCEPTION_HANDLER": "common.errors.exception_handler",
+    "DEFAULT_RENDERER_CLASSES": ["common.api.rendering.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["common.api.parsing.StrictJSONParser"],
+    "DEFAULT_METADATA_CLASS": "common.api.metadata.ViewMetadata",
+    "DEFAULT_SCHEMA_CLASS": "common.api.openapi.Schema" if SCHEMA_APPS else "rest_framework.schemas.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "common.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 
@@ -51,19 +69,55 @@ def env_flag(name: str, *, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name} is {value!r}; it takes true or false.")
 
 
+def env_number(name: str, default: float, *, above: float = 0) -> float:
+    """Raises `ImproperlyConfigured` for what is no number, or not greater than `above`."""
+    text = env(name, str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not above < value < math.inf:
+        raise ImproperlyConfigured(f"{name} is {text!r}; it takes a number greater than {above}.")
+    return value
+
+
+def body_limit(name: str, default: int) -> int:
+    """How many bytes a request's body may have: never too few for what the projects send each other."""
+    return int(env_number(name, default, above=16_384))
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma-separated variable as a list."""
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
-def allowed_hosts(*also: str) -> list[str]:
-    """`ALLOWED_HOSTS`, and always this machine's loopback: health checks and the other projects use it."""
-    return [*env_list("ALLOWED_HOSTS"), *also, "127.0.0.1", "localhost", "[::1]"]
+def env_networks(name: str) -> list[Network]:
+    """A comma-separated variable of IP addresses and networks. An address is a network of one.
+
+    Raises `ImproperlyConfigured` for anything else, for example a host name.
+    """
+    try:
+        return [_unmapped(ipaddress.ip_network(text)) for text in env_list(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name}: {error}. It takes addresses and networks, such as 10.0.0.7, 10.1.0.0/16, fd00::/8."
+        ) from error
+
+
+def _unmapped(network: Network) -> Network:
+    """The IPv4 network of an IPv4-mapped one: peers are compared by their IPv4 addresses."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return ipaddress.ip_network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
+
+
+def state_path() -> Path:
+    """Where secrets, logs, pids and letters live: `PLAZA_DATA_DIR`, else `.plaza` beside the projects."""
+    return Path(env("PLAZA_DATA_DIR", str(ROOT / ".plaza"))).resolve()
 
 
 def state_dir() -> Path:
-    """Where secrets, logs and pids live: `PLAZA_DATA_DIR`, else `.plaza` beside the projects. Made 0700 if missing."""
-    path = Path(env("PLAZA_DATA_DIR", str(ROOT / ".plaza"))).resolve()
+    """`state_path`, made 0700 if it is missing."""
+    path = state_path()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
@@ -99,6 +153,7 @@ def secret(name: str) -> str:
 def _secret_file(name: str) -> str:
     folder = state_dir() / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
+    _require_private(folder, stat.S_ISDIR, 0o022)
     path = folder / name
     if not path.exists():
         draft = folder / f".{name}.{secrets.token_hex(8)}"
@@ -110,4 +165,15 @@ def _secret_file(name: str) -> str:
             pass
         finally:
             draft.unlink()
+    _require_private(path, stat.S_ISREG, 0o077)
     return path.read_text().strip()
+
+
+def _require_private(path: Path, is_kind: Callable[[int], bool], forbidden: int) -> None:
+    """Raises `ImproperlyConfigured` for what somebody else may have put there, or has rights to."""
+    found = path.lstat()
+    mend = "Remove it, and a new one is made."
+    if not is_kind(found.st_mode) or found.st_uid != os.geteuid():
+        raise ImproperlyConfigured(f"{path} does not belong to this user, or is a link. {mend}")
+    if found.st_mode & forbidden:
+        raise ImproperlyConfigured(f"{path} is open to others (mode {found.st_mode & 0o777:03o}). {mend}")

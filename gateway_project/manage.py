@@ -10,6 +10,6 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 
 if __name__ == "__main__":
-    from django.core.management import execute_from_command_line  # after the path is right
+    from common.command_line import execute  # after the path is right
 
-    execute_from_command_line(sys.argv)
+    execute(sys.argv)

@@ -4,40 +4,38 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
-from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from common import errors, health
+from common.api import errors
+from common.api.semantics import reading
+from common.observability import health
 from gateway_project.auth.urls import api_urlpatterns as auth_api, page_urlpatterns as auth_pages
+from gateway_project.routing.pages.middleware import LanguageChoice
 from gateway_project.routing.urls import urlpatterns as routed
 from gateway_project.routing.views import IndexView
+from gateway_project.site.urls import urlpatterns as site
 from gateway_project.status.urls import api_urlpatterns as status_api, page_urlpatterns as status_pages
 from gateway_project.status.views import ready
 
 READING = ("get", "head")
 
 
-@require_safe
+@reading
 def favicon(request: HttpRequest) -> HttpResponse:
-    return redirect(static("plaza/favicon.svg"), permanent=True)
-
-
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    return redirect("index")
+    return redirect(static("plaza/favicon.svg"))
 
 
 urlpatterns = [
-    path("", home),
     path("favicon.ico", favicon),
+    path("language/", LanguageChoice.as_view(), name="language"),
     path(
         "api/",
         include(
             [
+                *routed,  # first, since Django tries one after the other
                 path("", IndexView.as_view(), name="index"),
                 *auth_api,
                 *status_api,
-                *routed,
                 path("schema/", SpectacularAPIView.as_view(http_method_names=READING), name="schema"),
                 path(
                     "docs/",
@@ -47,6 +45,7 @@ urlpatterns = [
             ]
         ),
     ),
+    *site,
     *auth_pages,
     *status_pages,
     path("health/ready", ready),

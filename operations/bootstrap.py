@@ -1,14 +1,15 @@
-"""The virtual environment `.venv`: made at first use, filled with what is pinned, entered by each command.
+"""The virtual environment `.venv`: created at first use, filled with the pinned packages, entered by each command.
 
-A stamp for each installed lock file says what was installed, where and for which Python, so that a later run
-reads two small files and goes on. It is taken away before anything changes and written last: what was
-interrupted is done again.
+A record in it says which lock was installed, where, for which Python, and which files its packages then had. So a
+later run checks it by reading one small file and one folder. The record is removed before anything changes and
+written last: an interrupted installation is repeated. An environment that was moved or lost a package is recreated.
 """
 
 import contextlib
 import fcntl
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -16,29 +17,36 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from .errors import OperationError
+from . import admin_password
+from .console import OperationError, rewrite, say
 from .layout import ROOT
-from .terminal import rewrite, say
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-INCOMPLETE = VENV / "plaza-incomplete"
+RECORD = VENV / "plaza-installed.json"
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 CONTAINED = {RUNTIME: (RUNTIME,), DEVELOPMENT: (DEVELOPMENT, RUNTIME)}
-IS_USABLE = "import sys; sys.exit(sys.version_info < (3, 11) or sys.prefix != sys.argv[1])"
-VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
-BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)  # what a venv is made from
+SURVEY = """
+import importlib.metadata, json, sys, sysconfig
+found = importlib.metadata.distributions(path=[sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+installed = [each for each in found if each.name not in ("pip", "setuptools")]
+names = {file.parts[0] for each in installed for file in each.files or ()} - {"..", "__pycache__"}
+print(json.dumps({"python": "%d.%d" % sys.version_info[:2], "entries": sorted(names)}))
+"""
+BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)  # creates the venv
 LAST_WORDS = 15
 
 
 def enter(lock: str) -> None:
-    """Go on inside `.venv`, with at least what `lock` pins; returns only when this process is there."""
+    """Continue inside `.venv`, with all packages that `lock` pins. Returns only if this process runs there."""
     if not is_installed(lock):
         with exclusively():
             if not is_installed(lock):
                 install(lock)
-    if not is_inside():
+    if not is_inside() or admin_password.is_in_the_environment():
+        admin_password.hide()
         os.execv(PYTHON, [str(PYTHON), *sys.orig_argv[1:]])  # noqa: S606 (nothing to quote)
 
 
@@ -47,16 +55,25 @@ def is_inside() -> bool:
 
 
 def is_installed(lock: str) -> bool:
+    record = read_record()
+    return record.get("locks", {}).get(lock) == digest(lock) and is_intact(record)
+
+
+def read_record() -> dict[str, Any]:
+    """`{"venv", "python", "locks": {lock file: digest}, "entries"}`, or an empty dict if it is missing or damaged."""
     try:
-        *kept, version = stamp(lock).read_text().split("\n")
-    except OSError:
-        return False
-    is_of_this_python = not is_inside() or version == this_version()
-    return kept == [digest(lock), str(VENV)] and is_of_this_python and PYTHON.exists()
+        record = json.loads(RECORD.read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
-def stamp(lock: str) -> Path:
-    return VENV / f"plaza-{lock}.sha256"
+def is_intact(record: dict[str, Any]) -> bool:
+    """Whether the environment is where it was created, for this Python, with all installed files still there."""
+    present = {path.name for path in VENV.glob("lib/python*/site-packages/*")}
+    is_here = record.get("venv") == str(VENV) and PYTHON.exists()
+    is_of_this_python = not is_inside() or record.get("python") == this_version()
+    return is_here and is_of_this_python and set(record["entries"]) <= present
 
 
 def digest(lock: str) -> str:
@@ -72,7 +89,7 @@ def this_version() -> str:
 
 @contextlib.contextmanager
 def exclusively() -> Iterator[None]:
-    """One installation at a time; locks the repository's folder, which is there and never replaced."""
+    """One installation at a time. The lock is on the repository's folder, which exists and is never replaced."""
     descriptor = os.open(ROOT, os.O_RDONLY)
     try:
         try:
@@ -87,56 +104,46 @@ def exclusively() -> Iterator[None]:
 
 def install(lock: str) -> None:
     started_s = time.monotonic()
-    for known in CONTAINED:
-        stamp(known).unlink(missing_ok=True)
-    if INCOMPLETE.exists() or not is_usable():
+    record = read_record()
+    RECORD.unlink(missing_ok=True)
+    if not record or not is_intact(record):
         make_venv()
     count = len(re.findall(r"^[\w.\[\]-]+==", (ROOT / lock).read_text(), re.MULTILINE))
     say(f"Installing {count} packages into {VENV.name}, once ...")
     fill(lock, count)
-    version = subprocess.run([PYTHON, "-c", VERSION], capture_output=True, text=True, check=True).stdout.strip()
-    for contained in CONTAINED[lock]:
-        stamp(contained).write_text("\n".join((digest(contained), str(VENV), version)))
+    run_step("Checking that the packages fit together", PYTHON, "-m", "pip", "check", "--disable-pip-version-check")
+    survey = json.loads(run_step("Listing the packages", PYTHON, "-c", SURVEY))
+    locks = {contained: digest(contained) for contained in CONTAINED[lock]}
+    RECORD.write_text(json.dumps({"venv": str(VENV), "locks": locks, **survey}))
     say(f"Installed in {time.monotonic() - started_s:.0f} s.")
 
 
-def is_usable() -> bool:
-    return PYTHON.exists() and subprocess.run([PYTHON, "-c", IS_USABLE, VENV], check=False).returncode == 0
-
-
 def make_venv() -> None:
-    """In two steps, so that one that was interrupted between them is known as incomplete."""
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise OperationError(
-                f"This Python lacks its module `{module}`, which makes virtual environments; "
+                f"This Python lacks its module `{module}`, which creates virtual environments; "
                 "install it (Debian and Ubuntu: apt install python3-venv) and run the same command again."
             )
-    run_step("Making a virtual environment", BASE_PYTHON, "-m", "venv", "--clear", "--without-pip", VENV)
-    INCOMPLETE.touch()
-    run_step("Installing pip", PYTHON, "-m", "ensurepip", "--default-pip")
-    INCOMPLETE.unlink()
+    run_step("Creating a virtual environment", BASE_PYTHON, "-m", "venv", "--clear", VENV)
 
 
-def run_step(what: str, *command: str | Path) -> None:
+def run_step(what: str, *command: str | Path) -> str:
     step = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if step.returncode != 0:
         say(step.stdout.rstrip())
-        raise OperationError(f"{what} in {VENV} failed, as shown above; mend that and run the same command again.")
+        raise OperationError(f"{what} in {VENV} failed, as shown above; fix that and run the same command again.")
+    return step.stdout
 
 
 def fill(lock: str, count: int) -> None:
-    """pip takes only files whose hash the lock names; `PIP_…` variables and pip's own settings apply."""
-    command: list[str | Path] = [
-        PYTHON,
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--no-color",
-    ]
-    command += ["--require-hashes", "--requirement", ROOT / lock]
+    """pip takes only files whose hash the lock names; `PIP_…` variables and pip's own settings apply.
+
+    A lock is complete, so pip doesn't resolve dependencies. An old pip would do it wrong where a package asks for an
+    extra of another one: it would look for the newest release and then refuse it.
+    """
+    command: list[str | Path] = [PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    command += ["--no-color", "--no-deps", "--require-hashes", "--requirement", ROOT / lock]
     environment = {**os.environ, "PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command,
@@ -150,13 +157,13 @@ def fill(lock: str, count: int) -> None:
     if pip.returncode != 0:
         say("\n".join(lines[-LAST_WORDS:]))
         raise OperationError(
-            "pip could not install the packages, as shown above; see to the network (or pip's settings) "
+            "pip could not install the packages, as shown above; check the network (or pip's settings) "
             "and run the same command again."
         )
 
 
 def follow_pip(output: Iterable[str], count: int) -> list[str]:
-    """All that pip says, while a terminal shows how far it is."""
+    """All lines of pip's output; meanwhile a terminal shows the progress."""
     lines, collected = [], 0
     for line in output:
         lines.append(line.rstrip())

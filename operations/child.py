@@ -1,4 +1,4 @@
-"""One supervised process: its lives, its log, and when the next life is due."""
+"""One supervised process: it is started, watched, and started again after a pause when it has ended."""
 
 import signal
 import subprocess
@@ -6,10 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import logfiles, processes
-from .backoff import Backoff
+from . import processes
 from .layout import ROOT
-from .state import Record
+from .logs import open_to_append
+from .status import Record
+
+PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 10.0)
+STABLE_AFTER_S = 10.0
+
+
+@dataclass
+class Backoff:
+    """The pause before a process is started again: none after the first failure, then longer each time.
+
+    A process that ran for `STABLE_AFTER_S` counts as healthy, and its next failure as the first.
+    """
+
+    failures: int = 0
+
+    def pause_after(self, *, lived_s: float) -> float:
+        if lived_s >= STABLE_AFTER_S:
+            self.failures = 0
+        pause_s = PAUSES_S[min(self.failures, len(PAUSES_S) - 1)]
+        self.failures += 1
+        return pause_s
 
 
 @dataclass
@@ -24,35 +44,35 @@ class Child:
     restarts: int = 0
     process: subprocess.Popen[bytes] | None = None
     due_s: float = 0.0
-    born_s: float = 0.0
+    started_s: float = 0.0
     backoff: Backoff = field(default_factory=Backoff)
 
     def start(self, now_s: float) -> None:
-        """Raises OSError if the machine has no room for another process; it is due again after a pause."""
-        self.born_s = now_s
+        """Raises OSError if the machine can't start another process; it is then due again after a pause."""
+        self.started_s = now_s
         try:
-            with logfiles.open_to_append(self.log) as log:
+            with open_to_append(self.log) as log:
                 self.process = processes.spawn(self.command, directory=ROOT, environment=self.environment, stdout=log)
         except OSError:
-            self._await_next_life(now_s)
+            self._schedule_restart(now_s)
             raise
 
     def is_due(self, now_s: float) -> bool:
         return self.process is None and now_s >= self.due_s
 
     def reap(self, now_s: float) -> str | None:
-        """How it died, if it just did. What it started goes too, since a stray worker would hold the port."""
+        """How it ended, if it just did. The rest of its group is killed too: a stray worker would hold the port."""
         if self.process is None or self.process.poll() is None:
             return None
         self.kill()
         end = describe(self.process.returncode)
         self.process = None
         self.restarts += 1
-        self._await_next_life(now_s)
+        self._schedule_restart(now_s)
         return end
 
-    def _await_next_life(self, now_s: float) -> None:
-        self.due_s = now_s + self.backoff.pause_after(lived_s=now_s - self.born_s)
+    def _schedule_restart(self, now_s: float) -> None:
+        self.due_s = now_s + self.backoff.pause_after(lived_s=now_s - self.started_s)
 
     def is_gone(self) -> bool:
         return self.process is None or self.process.poll() is not None
@@ -71,5 +91,5 @@ class Child:
 
 
 def describe(return_code: int) -> str:
-    """In words, a `Popen.returncode`: below zero it is the signal that killed the process."""
+    """A `Popen.returncode` in words. Below zero it is the signal that ended the process."""
     return signal.Signals(-return_code).name if return_code < 0 else f"exit code {return_code}"

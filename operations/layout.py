@@ -1,4 +1,4 @@
-"""Where things are: the repository, its projects, and what belongs to one running system."""
+"""Where things are: the repository, its services, and the files of one running system."""
 
 import os
 import shlex
@@ -6,45 +6,57 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import OperationError
+from . import admin_password
+from .console import OperationError
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 8000
 LOOPBACK = "127.0.0.1"
-OWNER_VARIABLE = "PLAZA_SYSTEM"  # in every process of a system: its directory, by which strays are found
+SUPERVISOR = "supervisor"
+OWNER_VARIABLE = "PLAZA_SYSTEM"  # every process of a system has it, set to the system's directory
 
 
 @dataclass(frozen=True)
 class Service:
-    """One long-lived process. `offset` is how far its port is from the gateway's; the relay has none."""
+    """One long-lived process. `offset` says how far its port is from the gateway's; the relay listens on none."""
 
     name: str
     project: str
-    offset: int | None
+    offset: int | None = None
 
     def port(self, first_port: int) -> int | None:
         return None if self.offset is None else first_port + self.offset
+
+    def url(self, first_port: int) -> str:
+        return f"http://{LOOPBACK}:{self.port(first_port)}"
+
+    @property
+    def url_variable(self) -> str:
+        """The variable that tells the other services, or the public, where it is."""
+        return "PUBLIC_URL" if self.name == "gateway" else f"{self.name.upper()}_URL"
 
     def command(self, first_port: int, *, workers: int | None = None) -> list[str]:
         port = self.port(first_port)
         if port is None:
             return manage(self.project, self.name)
-        several = ["--workers", str(workers)] if workers is not None and self.name == "gateway" else []
+        several = ["--workers", str(workers)] if workers is not None else []
         return manage(self.project, "serve", "--port", str(port), *several)
 
 
-RELAY_COMMAND = ROOT / "orders_project/orders/management/commands/relay.py"
-
-# In the order of their start; they are stopped the other way round, so that the gateway goes first.
+# The one list of Plaza's processes: ports, databases, secrets and what commands print follow from it.
 SERVICES = (
+    Service("gateway", "gateway_project", 0),
     Service("users", "users_project", 1),
     Service("products", "products_project", 2),
     Service("orders", "orders_project", 3),
-    *([Service("relay", "orders_project", None)] if RELAY_COMMAND.exists() else []),
-    Service("gateway", "gateway_project", 0),
+    Service("relay", "orders_project"),
 )
-NAMES = ("gateway", "users", "products", "orders", "relay")
-PROJECTS = ("gateway_project", "users_project", "products_project", "orders_project")
+SERVERS = tuple(service for service in SERVICES if service.offset is not None)  # one in each project
+START_ORDER = (*SERVICES[1:], SERVICES[0])  # they stop in the reverse order, so the gateway stops first
+
+
+def service(name: str) -> Service:
+    return next(service for service in SERVICES if service.name == name)
 
 
 def manage(project: str, *arguments: str) -> list[str]:
@@ -53,7 +65,7 @@ def manage(project: str, *arguments: str) -> list[str]:
 
 @dataclass(frozen=True)
 class System:
-    """One Plaza: the repository's own, which keeps its files under `.plaza/`, or one in its own directory."""
+    """One Plaza. Without `data_dir` it is the repository's own, whose files are under `.plaza/`."""
 
     data_dir: Path | None = None
 
@@ -90,16 +102,21 @@ class System:
             ) from error
 
     def command(self, name: str) -> str:
-        """The command line that a person types for this system, as in `python3 manage_all.py down`."""
+        """The command line that a person types for this system, for example `python3 manage_all.py down`."""
         chosen = ["--data-dir", str(self.data_dir)] if self.data_dir else []
         return shlex.join(["python3", "manage_all.py", name, *chosen])
 
+    def manage_command(self, project: str, *arguments: str) -> str:
+        """The command line that a person types for one project of this system."""
+        chosen = f"PLAZA_DATA_DIR={shlex.quote(str(self.data_dir))} " if self.data_dir else ""
+        return chosen + shlex.join(manage(project, *arguments))
+
     def environment(self, first_port: int = DEFAULT_PORT) -> dict[str, str]:
-        """What every process gets: the caller's own environment, completed where it is silent."""
-        environment = dict(os.environ)
+        """The variables of each process: the caller's own, and the services' addresses where the caller names none."""
+        environment = admin_password.without(os.environ)
         environment.pop("DJANGO_SETTINGS_MODULE", None)  # each manage.py names its own
-        for offset, name in enumerate(("PUBLIC_URL", "USERS_URL", "PRODUCTS_URL", "ORDERS_URL")):
-            environment[name] = environment.get(name) or f"http://{LOOPBACK}:{first_port + offset}"
+        for server in SERVERS:
+            environment[server.url_variable] = environment.get(server.url_variable) or server.url(first_port)
         environment.setdefault("PYTHONUNBUFFERED", "1")
         environment[OWNER_VARIABLE] = str(self.base)
         if self.data_dir:

@@ -1,30 +1,41 @@
-"""The ports that a system needs, checked before anything is started."""
+"""Who listens on a port, read from /proc: no `ps`, `ss` or `lsof` has to be there."""
 
-import errno
-import socket
+import os
+from pathlib import Path
 
-from .errors import OperationError
-from .layout import LOOPBACK, SERVICES
-
-MENDS = {
-    errno.EADDRINUSE: "is taken by another program; end it or choose four others, for example with --port {}",
-    errno.EACCES: "is reserved for root; choose four others, for example with --port {}",
-}
+LISTENING = "0A"  # of Linux's states of a connection
+TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
-def require_free(first_port: int) -> None:
-    for service in sorted(SERVICES, key=lambda service: service.offset or 0):
-        port = service.port(first_port)
-        if port is not None:
-            _require_free(port, service.name, suggestion=first_port + 1000 if first_port < 60_000 else 9000)
+def listener_of(port: int) -> str:
+    """Such as `process 77 (python3 -m http.server)`; what is known, where that is less."""
+    inodes = {inode for table in TABLES if table.exists() for inode in _listening(table.read_text(), port)}
+    found = _holder({f"socket:[{inode}]" for inode in inodes}) if inodes else None
+    if found is None:
+        return "another user's process" if inodes else "another program"
+    return f"process {found} ({command_of(found)})"
 
 
-def _require_free(port: int, name: str, *, suggestion: int) -> None:
-    with socket.socket() as attempt:
-        # As the servers do: a port whose last connections are only fading out counts as free.
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def command_of(pid: int) -> str:
+    """Its command line, shortened; `?` if it is gone."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return "?"
+    return words if len(words) <= 60 else words[:59] + "…"
+
+
+def _listening(table: str, port: int) -> list[str]:
+    """The inodes of the sockets that listen on `port`; proc(5) says what the columns are."""
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return [row[9] for row in rows if row[3] == LISTENING and int(row[1].rpartition(":")[2], 16) == port]
+
+
+def _holder(sockets: set[str]) -> int | None:
+    for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
-            attempt.bind((LOOPBACK, port))
-        except OSError as error:
-            mend = MENDS.get(error.errno or 0, "can't be used (" + str(error) + "); choose others with --port {}")
-            raise OperationError(f"Port {port} ({name}) {mend.format(suggestion)}.") from error
+            if any(os.readlink(entry) in sockets for entry in folder.iterdir()):
+                return int(folder.parent.name)
+        except OSError:  # it is gone, or another user's
+            continue
+    return None

@@ -2,9 +2,9 @@
 
 from django.urls import include, path
 
-from common import errors
+from common.api import errors
 
-urlpatterns = [path("", include("users_project.users.urls")), path("", include("common.health"))]
+urlpatterns = [path("", include("users_project.users.urls")), path("", include("common.observability.health"))]
 
 handler400 = errors.bad_request
 handler403 = errors.permission_denied

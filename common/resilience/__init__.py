@@ -1,8 +1,8 @@
 """How a call to another service is kept from harming its caller: pure rules, no Django, no sockets, clocks injected.
 
     deadline    one budget of time for the whole call, retries included
-    bulkhead    at most so many calls in flight
-    circuit     no calls at all while most of them fail or crawl
+    bulkhead    at most so many calls in flight, the others wait in line
+    circuit     no calls at all while the service is down or slow
     retry       once more where that is safe, within a budget
     policy      the numbers of the four, checked for contradictions
 
@@ -10,7 +10,7 @@
 """
 
 from .bulkhead import Bulkhead, BulkheadFull
-from .circuit import Circuit, CircuitOpen, Transition
+from .circuit import Circuit, CircuitOpen, Outcome, Settlement, Transition
 from .deadline import Deadline, DeadlineExceeded
 from .policy import Policy
 from .retry import RetryBudget, backoff_s
@@ -22,8 +22,10 @@ __all__ = [
     "CircuitOpen",
     "Deadline",
     "DeadlineExceeded",
+    "Outcome",
     "Policy",
     "RetryBudget",
+    "Settlement",
     "Transition",
     "backoff_s",
 ]

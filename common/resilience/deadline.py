@@ -30,6 +30,9 @@ class Deadline:
         """The earlier of this deadline and `budget_s` from now."""
         return Deadline(min(self.expires_at, self.clock() + budget_s), self.clock)
 
+    def earlier_by(self, seconds: float) -> "Deadline":
+        return Deadline(self.expires_at - seconds, self.clock)
+
     def bound_s(self, timeout_s: float) -> float:
         """`timeout_s` cut to what is left.
 

@@ -1,8 +1,11 @@
 """Counts over the last seconds, in buckets of a second: constant memory, whatever the load."""
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 from .deadline import Clock
+
+MAX_SUSPECTS = 16  # remembered for each second
 
 
 @dataclass(slots=True)
@@ -10,6 +13,7 @@ class Bucket:
     second: int
     total: int = 0
     failed: int = 0
+    suspects: set[Hashable] = field(default_factory=set)
 
 
 class SlidingWindow:
@@ -20,18 +24,27 @@ class SlidingWindow:
         self._clock = clock
         self._buckets: list[Bucket] = []
 
-    def record(self, *, failed: bool) -> None:
+    def record(self, *, failed: bool, suspect: Hashable = None) -> None:
+        """One more; `suspect` is who or what may have caused a failure."""
         second = int(self._clock())
         if not self._buckets or self._buckets[-1].second != second:
             self._forget(second)
             self._buckets.append(Bucket(second))
-        self._buckets[-1].total += 1
-        self._buckets[-1].failed += failed
+        latest = self._buckets[-1]
+        latest.total += 1
+        latest.failed += failed
+        if failed and len(latest.suspects) < MAX_SUSPECTS:
+            latest.suspects.add(suspect)
 
     def totals(self) -> tuple[int, int]:
         """How many were recorded, and how many of them failed."""
         self._forget(int(self._clock()))
         return sum(b.total for b in self._buckets), sum(b.failed for b in self._buckets)
+
+    def suspects(self) -> int:
+        """How many different suspects the failures have."""
+        self._forget(int(self._clock()))
+        return len(set().union(*(bucket.suspects for bucket in self._buckets)))
 
     def clear(self) -> None:
         self._buckets.clear()

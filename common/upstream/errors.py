@@ -12,9 +12,11 @@ class UpstreamError(Exception):
 
 
 class NotCalled(UpstreamError):
-    """Nothing was sent; asking again after `retry_after_s` seconds may help."""
+    """Nothing was sent. Asking again after `retry_after_s` seconds may help."""
 
-    retry_after_s: float = 1.0
+    def __init__(self, upstream: str, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(upstream, message)
+        self.retry_after_s = retry_after_s
 
 
 class BulkheadRejected(NotCalled):
@@ -25,8 +27,7 @@ class CircuitRejected(NotCalled):
     cause = "circuit_open"
 
     def __init__(self, upstream: str, retry_after_s: float) -> None:
-        super().__init__(upstream, "the circuit is open")
-        self.retry_after_s = retry_after_s
+        super().__init__(upstream, "the circuit is open", retry_after_s)
 
 
 class Unreachable(UpstreamError):
@@ -49,5 +50,17 @@ class ServerFailed(UpstreamError):
         self.status = status
 
 
+class StorageFull(UpstreamError):
+    """The service can't write. It goes on reading, so this says nothing about its health."""
+
+    cause = "storage"
+
+
 class BrokenContract(UpstreamError):
     cause = "broken_contract"
+
+
+class RequestTooLong(UpstreamError):
+    """Nothing was sent: the request line is longer than the service reads."""
+
+    cause = "request_too_long"

@@ -1,5 +1,5 @@
-"""Who is asking: sign-ins as sessions, tokens that prove them, and their end.
+"""Who is asking.
 
-A sign-in is a `Session` row. Its access token (5 minutes) is checked without a query, against a list of revoked
-sessions that is re-read twice a second; its refresh token works once and brings the next pair.
+Each sign-in is a `Session` row with two tokens. The access token (5 minutes) is checked without a query, against a list
+of revoked sessions that is read twice a second. The refresh token (7 days) works once and brings the next pair.
 """

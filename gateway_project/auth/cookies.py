@@ -1,4 +1,4 @@
-"""The browser's tokens: HttpOnly, SameSite, and __Host- where the shop is on https."""
+"""The cookies with a browser's tokens: HttpOnly, SameSite, and with the prefix __Host- on https."""
 
 from django.conf import settings
 from django.http.response import HttpResponseBase

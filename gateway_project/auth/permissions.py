@@ -1,45 +1,32 @@
-"""Deny by default: a view that says nothing is for signed-in users."""
+"""Who may call an operation. Deny by default: a view that says nothing is for signed-in users.
+
+`access` and `audience` are how the OpenAPI document says it, to programs and to people.
+"""
 
 from typing import Any
 
-from rest_framework.permissions import BasePermission
+from django.utils.translation import gettext_lazy as _
+from rest_framework import permissions
 from rest_framework.request import Request
 
 
-class Open(BasePermission):
-    """Anyone."""
+class AllowAny(permissions.AllowAny):
+    access = "open"
+    audience = "Open to anyone."
+
+
+class IsAuthenticated(permissions.IsAuthenticated):
+    access = "user"
+    audience = "For signed-in users."
+
+
+class IsStaff(IsAuthenticated):
+    access = "staff"
+    audience = "For staff."
+    message = _("Only staff may do this. Sign in as staff.")
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return True
+        return super().has_permission(request, view) and bool(request.user.is_staff)
 
 
-class Authenticated(BasePermission):
-    """Any signed-in user."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return bool(request.user.is_authenticated)
-
-
-class Staff(BasePermission):
-    """Signed-in staff."""
-
-    message = "Only staff may do this."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return bool(request.user.is_authenticated and request.user.is_staff)
-
-
-class RouteAccess(BasePermission):
-    """As the route table says for the method; OPTIONS like the least of the path's methods."""
-
-    message = Staff.message
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        operations = view.route.operations
-        method = "GET" if request.method == "HEAD" else request.method
-        levels = [operations[method].access] if method in operations else [op.access for op in operations.values()]
-        names = {level.value for level in levels}
-        if "open" in names:
-            return True
-        allowed = Authenticated() if "user" in names else Staff()
-        return allowed.has_permission(request, view)
+Permission = type[AllowAny] | type[IsAuthenticated]

@@ -1,7 +1,7 @@
-"""Refusing the access tokens of ended sessions without a query a request.
+"""Refuses the access tokens of ended sessions, without a query for each request.
 
-Each process re-reads, twice a second, the sessions that were revoked within an access token's life; older ones have no
-valid token left. When that fails for `MAX_STALENESS_S` nobody's token can be trusted any more: fail closed.
+Twice a second each process reads the sessions that were revoked within the lifetime of an access token. Those that were
+revoked earlier have no valid token left. If reading fails for `MAX_STALENESS_S`, no token can be trusted: fail closed.
 """
 
 import threading
@@ -12,24 +12,15 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import Error, close_old_connections
+from django.db import Error, connection
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
-from common.errors import Problem
-
+from .errors import RevocationsUnknown
 from .models import Session
 
 MAX_STALENESS_S = 5.0
 
 log = structlog.get_logger(__name__)
-
-
-class RevocationsUnknown(Problem):
-    status_code = 503
-    slug = "revocations-unknown"
-    title = _("Service unavailable")
-    default_detail = _("Sign-ins cannot be checked at the moment.")
 
 
 class RevocationList:
@@ -52,12 +43,12 @@ class RevocationList:
         return session_id in self._revoked or session_id in self._added
 
     def add(self, session_ids: Iterable[UUID]) -> None:
-        """Sessions that this process has just revoked: refused from now on, before the next reading."""
+        """Refuse these sessions from now on. The next read may not see them yet."""
         with self._lock:
             self._added.update(dict.fromkeys(session_ids, self._clock()))
 
     def read(self) -> None:
-        """Read the list anew; a failing database leaves the old one, which ages."""
+        """Read the list again. If the database fails, the old list stays and gets older."""
         started_at = self._clock()
         since = timezone.now() - settings.ACCESS_LIFETIME - timedelta(seconds=30)
         try:
@@ -71,7 +62,7 @@ class RevocationList:
             self._read_at = started_at
 
     def _keep_fresh(self) -> None:
-        """Read in the background every REVOCATION_POLL_S; with 0 (tests) at each look."""
+        """Read in the background every REVOCATION_POLL_S seconds. If that is 0, as in tests, read before each check."""
         if not settings.REVOCATION_POLL_S:
             self.read()
         elif self._poller is None:
@@ -89,7 +80,8 @@ class RevocationList:
         while True:
             time.sleep(settings.REVOCATION_POLL_S)
             self.read()
-            close_old_connections()
+            if connection.errors_occurred:  # else it is kept, which spares the database two new ones a second
+                connection.close()
 
 
 revocations = RevocationList()

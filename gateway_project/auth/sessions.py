@@ -1,55 +1,72 @@
-"""Beginning, renewing and ending sign-ins."""
+"""Starts, renews and ends sessions."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
-from rest_framework_simplejwt.exceptions import TokenError
+from prometheus_client import Counter
 
-from gateway_project.routing.upstreams import ask
+from common.unicode import folded
 from gateway_project.schemas.users import Account, CredentialsVerdict
+from gateway_project.store.addresses import client_address, client_network, network_of
+from gateway_project.upstreams.client import ask, upstream
 
+from .devices import NETWORK_KNOWN_FOR
+from .errors import InvalidCredentials, InvalidToken, RefreshTokenRejected, TokenSpent
 from .models import Session
 from .revocation import revocations
+from .throttles import SignInGuess
 from .tokens import TokenPair, make_pair, read_refresh
 
-REUSE_GRACE = timedelta(seconds=10)  # two tabs, or a reply that was lost: refused, but no theft
+REUSE_GRACE = timedelta(seconds=10)  # two tabs or a lost reply: the token is refused, but it wasn't stolen
+
+SIGN_INS = Counter("plaza_sign_ins_total", "Attempts with a password: right, wrong, throttled or failed.", ["result"])
 
 log = structlog.get_logger(__name__)
 
 
-class SessionEnded(Exception):
-    """The refresh token opens nothing (any more)."""
-
-
-class TokenSpent(SessionEnded):
-    """The token was rotated a moment ago: its successor is on its way to the same client."""
-
-
-def sign_in(*, username: str, password: str, device: str, address: str) -> TokenPair | None:
-    """Tokens of a new session, or None when the users service knows no such active account.
+def sign_in(request: HttpRequest, *, username: str, password: str) -> TokenPair:
+    """The tokens of a new session.
 
     Raises:
+        InvalidCredentials: the users service knows no such active account.
+        Throttled: too many wrong passwords; see `throttles`.
         UpstreamError: the users service can't be asked.
     """
-    body = {"username": username, "password": password}
-    verdict = ask("users", "POST", "/credentials/", CredentialsVerdict, body)
-    if verdict is None or verdict.user is None:
-        return None
-    account = verdict.user
-    now = timezone.now()
+    return _start(request, _check_credentials(request, username, password))
+
+
+def begin(request: HttpRequest, user_id: UUID) -> TokenPair:
+    """The tokens of a new session for an account that has just been made.
+
+    Raises:
+        InvalidCredentials: it is gone already.
+        UpstreamError: the users service can't be asked.
+    """
+    account = ask(upstream("users", "accounts"), "GET", f"/accounts/{user_id}/", Account, caller=user_id)
+    if account is None or not account.is_active:
+        raise InvalidCredentials
+    return _start(request, account)
+
+
+def _start(request: HttpRequest, account: Any) -> TokenPair:
+    address = client_address(request)
     session = Session(
         user_id=account.id,
         username=account.username,
+        username_key=folded(account.username),
         is_staff=account.is_staff,
         password_version=account.password_version,
-        device=device[:200],
+        device=request.headers.get("User-Agent", "")[:200],
         address=address,
-        expires_at=now + settings.SESSION_LIFETIME,
+        network=network_of(address),
+        expires_at=timezone.now() + settings.SESSION_LIFETIME,
     )
     pair, session.token_digest = make_pair(session)
     session.save(force_insert=True)
@@ -57,10 +74,10 @@ def sign_in(*, username: str, password: str, device: str, address: str) -> Token
 
 
 def renew(refresh: str) -> TokenPair:
-    """The next pair. The account is re-read first, so a users service that is down costs nobody a session.
+    """The next pair of tokens. The account is read first, so nobody loses a session while the users service is down.
 
     Raises:
-        SessionEnded: forged, used before, revoked, expired, or the account is no longer what it was.
+        RefreshTokenRejected: forged, used before, revoked, expired, or the account has changed.
         UpstreamError: the users service can't be asked; the token still works.
     """
     session, presented = _find(refresh)
@@ -69,11 +86,16 @@ def renew(refresh: str) -> TokenPair:
     _check_account(session)
     pair, next_digest = make_pair(session)
     now = timezone.now()
-    # Of two requests with one token, one finds it; the database decides which.
+    # Of two requests with the same token, only one updates a row.
     rotated = (
         open_sessions()
         .filter(pk=session.pk, token_digest=presented)
-        .update(token_digest=next_digest, previous_digest=presented, rotated_at=now, last_used_at=now)
+        .update(
+            token_digest=next_digest,
+            spent=[*_just_spent(session, now), (presented, now.timestamp())],
+            rotated_at=now,
+            last_used_at=now,
+        )
     )
     if not rotated:
         session.refresh_from_db()
@@ -82,15 +104,12 @@ def renew(refresh: str) -> TokenPair:
 
 
 def sign_out(refresh: str) -> None:
-    """End the session of a refresh token; one that is over already is no error.
+    """End the session of a refresh token. It is no error if the session has ended already.
 
     Raises:
-        SessionEnded: the token is not one of ours.
+        InvalidToken: the token is not one of ours.
     """
-    try:
-        session_id, _ = read_refresh(refresh)
-    except TokenError as error:
-        raise SessionEnded from error
+    session_id, _ = read_refresh(refresh)
     revoke(open_sessions().filter(pk=session_id), "signed out")
 
 
@@ -99,9 +118,15 @@ def open_sessions() -> QuerySet[Session]:
 
 
 def sessions_of(user_id: UUID) -> QuerySet[Session]:
-    """A user's open sign-ins, newest first; one whose refresh token has expired is as good as over."""
+    """A user's open sessions, without those whose refresh token has expired."""
     since = timezone.now() - settings.REFRESH_LIFETIME
-    return open_sessions().filter(user_id=user_id, rotated_at__gt=since).order_by("-created_at")
+    return open_sessions().filter(user_id=user_id, rotated_at__gt=since)
+
+
+def forgettable_sessions() -> QuerySet[Session]:
+    """Ended for good, and too old to show that an account was signed in to from a network."""
+    now = timezone.now()
+    return Session.objects.filter(expires_at__lt=now, created_at__lt=now - NETWORK_KNOWN_FOR)
 
 
 def revoke_user(user_id: UUID, because: str, *, except_for: UUID | None = None) -> None:
@@ -109,7 +134,7 @@ def revoke_user(user_id: UUID, because: str, *, except_for: UUID | None = None) 
 
 
 def revoke(sessions: QuerySet[Session], because: str) -> int:
-    """End `sessions`; how many. This process refuses their tokens at once, the others within a second."""
+    """End `sessions`, and return how many. This process refuses their tokens at once, others within a second."""
     ids: Iterable[UUID] = list(sessions.values_list("pk", flat=True))
     count = Session.objects.filter(pk__in=ids, revoked_at=None).update(
         revoked_at=timezone.now(), revoked_because=because[:20]
@@ -118,26 +143,50 @@ def revoke(sessions: QuerySet[Session], because: str) -> int:
     return count
 
 
+def _check_credentials(request: HttpRequest, username: str, password: str) -> Any:
+    """The account, as a struct of `schemas.users.Account`."""
+    body = {"username": username, "password": password}
+    lane = upstream("users", "credentials")
+    result = "throttled"  # unless the guess is let in
+    try:
+        with SignInGuess(request, username) as guess:
+            result = "failed"
+            verdict = ask(lane, "POST", "/credentials/", CredentialsVerdict, body, caller=client_network(request))
+            guess.was_right = verdict is not None and verdict.user is not None
+            result = "right" if guess.was_right else "wrong"
+    finally:
+        SIGN_INS.labels(result).inc()
+    if verdict is None or verdict.user is None:
+        raise InvalidCredentials
+    return verdict.user
+
+
 def _find(refresh: str) -> tuple[Session, str]:
     try:
         session_id, presented = read_refresh(refresh)
         return open_sessions().get(pk=session_id), presented
-    except (TokenError, Session.DoesNotExist) as error:
-        raise SessionEnded from error
+    except (InvalidToken, Session.DoesNotExist) as error:
+        raise RefreshTokenRejected from error
 
 
-def _reused(session: Session, presented: str) -> SessionEnded:
-    """A rotated token came back: somebody else may have it, unless its rotation was just now."""
-    just_rotated = presented == session.previous_digest and timezone.now() - session.rotated_at < REUSE_GRACE
-    if just_rotated:
-        return TokenSpent()
+def _just_spent(session: Session, now: datetime) -> list[tuple[str, float]]:
+    """The tokens that were spent so lately that their use is no theft."""
+    since = (now - REUSE_GRACE).timestamp()
+    return [(digest, at) for digest, at in session.spent or () if at > since]
+
+
+def _reused(session: Session, presented: str) -> RefreshTokenRejected:
+    """A rotated token was used again. It may have been stolen, unless it was rotated a moment ago."""
+    if presented in dict(_just_spent(session, timezone.now())):
+        return TokenSpent(session)
     log.warning("refresh token reused", user_id=str(session.user_id), session_id=str(session.pk))
     revoke(open_sessions().filter(pk=session.pk), "token reused")
-    return SessionEnded()
+    return RefreshTokenRejected()
 
 
 def _check_account(session: Session) -> None:
-    account = ask("users", "GET", f"/accounts/{session.user_id}/", Account)
+    lane = upstream("users", "accounts")
+    account = ask(lane, "GET", f"/accounts/{session.user_id}/", Account, caller=session.user_id)
     unchanged = (
         account is not None
         and account.is_active
@@ -146,8 +195,8 @@ def _check_account(session: Session) -> None:
     )
     if not unchanged:
         revoke(open_sessions().filter(pk=session.pk), "account changed")
-        raise SessionEnded
+        raise RefreshTokenRejected
     assert account is not None
     if account.username != session.username:
-        session.username = account.username
-        session.save(update_fields=["username"])
+        session.username, session.username_key = account.username, folded(account.username)
+        session.save(update_fields=["username", "username_key"])

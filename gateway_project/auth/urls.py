@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import pages, views
 
 api_urlpatterns = [
     path("auth/token/", views.TokenView.as_view(), name="auth-token"),
@@ -13,6 +13,6 @@ api_urlpatterns = [
     path("auth/sessions/<uuid:session_id>/", views.SessionView.as_view(), name="auth-session"),
 ]
 page_urlpatterns = [
-    path("login/", views.LoginPage.as_view(), name="login"),
-    path("logout/", views.LogoutPage.as_view(), name="logout"),
+    path("login/", pages.LoginPage.as_view(), name="login"),
+    path("logout/", pages.LogoutPage.as_view(), name="logout"),
 ]

@@ -1,26 +1,50 @@
-"""What every answer says to caches and browsers."""
+"""What every answer says to caches and browsers, and what every request counts as."""
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-# Scripts, styles and images are the gateway's own files; DRF's and Swagger's pages also have styles in them.
+from common.api.idempotency import HEADER, KEY
+
+# Scripts, styles and images are the gateway's own files.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+# Swagger's script writes styles into its page.
+SWAGGER_PATH = "/api/docs/"
+SWAGGER_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+
+class PublicSchemeMiddleware:
+    """A request counts as secure if people reach the gateway by https: then a proxy has ended TLS before it.
+
+    So HSTS is sent, and the origins of forms are compared as https.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if settings.IS_HTTPS:
+            request.META["wsgi.url_scheme"] = "https"
+        return self.get_response(request)
 
 
 class ResponseHeadersMiddleware:
-    """Answers are somebody's own unless they say otherwise: `no-store`, except what can be revalidated by ETag."""
+    """Answers belong to one user: `no-store`, or `no-cache` where an ETag allows a revalidation."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        if request.path.startswith("/api/"):
-            response["Cache-Control"] = "private, no-cache" if response.has_header("ETag") else "no-store"
+        is_swagger = request.path == SWAGGER_PATH
+        response["Content-Security-Policy"] = SWAGGER_POLICY if is_swagger else CONTENT_SECURITY_POLICY
+        if request.method == "POST" and KEY.fullmatch(key := request.headers.get(HEADER, "")):
+            response[HEADER] = key  # whatever happened, the answer says with which key to ask again
+        response["Cache-Control"] = "private, no-cache" if response.has_header("ETag") else "no-store"
+        del response["Expires"]  # Django's way to say the same to HTTP/1.0
         return response

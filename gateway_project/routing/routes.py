@@ -3,195 +3,210 @@
 Paths are the services' own; the gateway serves them under /api/. Nothing is passed on that isn't here.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from functools import cache
-from typing import Any
+from functools import partial
 
-from rest_framework.request import Request
-from rest_framework.serializers import Serializer
+from django.conf import settings
 
-from common.serializers import PageQuery, PageSerializer, QuerySerializer
-from gateway_project.auth import effects
+from common.api.serializers import PageQuery, StrictSerializer
+from gateway_project.auth.account_changes import account_changed, password_changed, password_reset
+from gateway_project.auth.permissions import AllowAny, IsAuthenticated, IsStaff, Permission
 from gateway_project.schemas import orders, products, users
 
-
-class Access(Enum):
-    OPEN = "open"
-    USER = "user"
-    STAFF = "staff"
-
-
-class NoQuery(QuerySerializer):
-    """No query parameters but `format`."""
-
-
-Effect = Callable[[Request, Mapping[str, Any], Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of a path. `statuses` are its successes, `errors` the 4xx beyond the usual ones of its kind.
-
-    `body` and `answer` are None where there is none; `replay_safe` marks a write that the service makes idempotent
-    by its key; `cacheable` ones are kept if the service marks its answer public; `touches` names services besides its
-    own that a write changes things at; `then` runs after a success, with the request, the path's parameters and what
-    was sent.
-    """
-
-    access: Access
-    answer: type[Serializer[Any]] | None = None
-    body: type[Serializer[Any]] | None = None
-    query: type[QuerySerializer] = NoQuery
-    statuses: tuple[int, ...] = (200,)
-    errors: tuple[int, ...] = ()
-    replay_safe: bool = False
-    cacheable: bool = False
-    touches: tuple[str, ...] = ()
-    then: Effect | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    path: str
-    service: str
-    operations: Mapping[str, Operation]
-
-    def operation(self, method: str) -> Operation:
-        """What `method` does; HEAD is a GET. Raises `KeyError` for a method that the path doesn't have."""
-        return self.operations["GET" if method == "HEAD" else method]
-
-    @property
-    def name(self) -> str:
-        """For the resolver: the path without its parameters."""
-        parts = [part.strip("<>").rpartition(":")[2] for part in self.path.strip("/").split("/")]
-        return "-".join(parts)
-
-
-@cache
-def page_of(row: type[Serializer[Any]]) -> type[PageSerializer]:
-    return type(f"{row.__name__}Page", (PageSerializer,), {"results": row(many=True)})
-
-
-USER, STAFF, OPEN = Access.USER, Access.STAFF, Access.OPEN
+from .operations import AfterSuccess, Operation, Route
 
 
 def _resource(
-    access: Access,
-    write: Access,
-    schema: type[Serializer[Any]],
+    read: Permission,
+    write: Permission,
+    schema: type[StrictSerializer],
     *,
     errors: tuple[int, ...] = (409,),
-    then: Effect | None = None,
     cacheable: bool = False,
+    write_lane: str = "",
+    after_success: AfterSuccess | None = None,
 ) -> dict[str, Operation]:
     """GET, PUT, PATCH and DELETE of one thing."""
     return {
-        "GET": Operation(access, schema, cacheable=cacheable),
-        "PUT": Operation(write, schema, schema, errors=errors, then=then),
-        "PATCH": Operation(write, schema, schema, errors=errors, then=then),
-        "DELETE": Operation(write, statuses=(204,), errors=errors, then=then),
+        "GET": Operation(read, schema, cacheable=cacheable),
+        "PUT": Operation(write, schema, schema, errors=errors, lane=write_lane, after_success=after_success),
+        "PATCH": Operation(write, schema, schema, errors=errors, lane=write_lane, after_success=after_success),
+        "DELETE": Operation(write, statuses=(204,), errors=errors, lane=write_lane, after_success=after_success),
     }
 
+
+# To change the e-mail address of one's own account, or to delete it, takes the current password.
+_change_account = partial(
+    Operation,
+    IsAuthenticated,
+    errors=(403, 409),
+    guesses="current_password",
+    guess_lane="credentials",
+    after_success=account_changed,
+)
+_ACCOUNT = {
+    "GET": Operation(IsAuthenticated, users.User),
+    "PUT": _change_account(users.User, users.UserChange),
+    "PATCH": _change_account(users.User, users.UserChange),
+    "DELETE": _change_account(body=users.UserDeletion, statuses=(204,)),
+}
 
 ROUTES = (
     Route(
         "auth/register/",
         "users",
-        {"POST": Operation(OPEN, users.User, users.Registration, statuses=(201,), errors=(409,))},
+        "accounts",
+        {
+            "POST": Operation(
+                AllowAny, users.User, users.Registration, statuses=(201,), errors=(409,), lane="credentials"
+            )
+        },
+    ),
+    Route(
+        "auth/password-reset/",
+        "users",
+        "accounts",
+        {"POST": Operation(AllowAny, None, users.ResetRequest, statuses=(204,), counted="account")},
+    ),
+    Route(
+        "auth/password-reset/confirm/",
+        "users",
+        "accounts",
+        {
+            "POST": Operation(
+                AllowAny,
+                None,
+                users.PasswordReset,
+                statuses=(204,),
+                lane="credentials",
+                after_success=password_reset,
+            )
+        },
     ),
     Route(
         "users/",
         "users",
+        "accounts",
         {
-            "GET": Operation(STAFF, page_of(users.User), query=users.UserQuery),
-            "POST": Operation(STAFF, users.User, users.NewUser, statuses=(201,), errors=(409,)),
+            "GET": Operation(IsStaff, users.UserPage, query=users.UserQuery, lane="search"),
+            "POST": Operation(IsStaff, users.User, users.NewUser, statuses=(201,), errors=(409,), lane="credentials"),
         },
     ),
     Route(
         "users/me/",
         "users",
-        _resource(USER, USER, users.User, errors=(403, 409), then=effects.account_changed),
+        "accounts",
+        _ACCOUNT,
     ),
     Route(
         "users/me/password/",
         "users",
-        {"POST": Operation(USER, None, users.PasswordChange, statuses=(204,), then=effects.password_changed)},
+        "accounts",
+        {
+            "POST": Operation(
+                IsAuthenticated,
+                None,
+                users.PasswordChange,
+                statuses=(204,),
+                lane="credentials",
+                guesses="current_password",
+                after_success=password_changed,
+            )
+        },
     ),
     Route(
         "users/<uuid:user_id>/",
         "users",
-        _resource(USER, USER, users.User, errors=(403, 409), then=effects.account_changed),
+        "accounts",
+        _ACCOUNT,
     ),
     Route(
         "categories/",
         "products",
+        "catalogue",
         {
-            "GET": Operation(USER, page_of(products.Category), query=PageQuery, cacheable=True),
-            "POST": Operation(STAFF, products.Category, products.Category, statuses=(201,), errors=(409,)),
+            "GET": Operation(IsAuthenticated, products.CategoryPage, query=PageQuery, cacheable=True),
+            "POST": Operation(
+                IsStaff, products.Category, products.Category, statuses=(201,), errors=(409,), lane="writes"
+            ),
         },
     ),
-    Route("categories/<slug:slug>/", "products", _resource(USER, STAFF, products.Category, cacheable=True)),
+    Route(
+        "categories/<slug:slug>/",
+        "products",
+        "catalogue",
+        _resource(IsAuthenticated, IsStaff, products.Category, errors=(409, 412), cacheable=True, write_lane="writes"),
+    ),
     Route(
         "products/",
         "products",
+        "catalogue",
         {
-            "GET": Operation(USER, page_of(products.Product), query=products.ProductQuery, cacheable=True),
-            "POST": Operation(STAFF, products.Product, products.NewProduct, statuses=(201,), errors=(409,)),
+            "GET": Operation(
+                IsAuthenticated, products.ProductPage, query=products.ProductQuery, search_lane="search", cacheable=True
+            ),
+            "POST": Operation(
+                IsStaff, products.Product, products.NewProduct, statuses=(201,), errors=(409,), lane="writes"
+            ),
         },
     ),
     Route(
         "products/<uuid:product_id>/",
         "products",
-        _resource(USER, STAFF, products.Product, errors=(409, 412), cacheable=True),
+        "catalogue",
+        _resource(IsAuthenticated, IsStaff, products.Product, errors=(409, 412), cacheable=True, write_lane="writes"),
     ),
     Route(
         "products/<uuid:product_id>/stock/",
         "products",
+        "catalogue",
         {
-            "GET": Operation(STAFF, page_of(products.StockMovement), query=PageQuery),
+            "GET": Operation(IsStaff, products.StockMovementPage, query=PageQuery),
             "POST": Operation(
-                STAFF,
+                IsStaff,
                 products.StockMovement,
                 products.StockMovement,
                 statuses=(201,),
                 errors=(409, 412, 422),
                 replay_safe=True,
+                lane="writes",
             ),
         },
     ),
     Route(
         "orders/",
         "orders",
+        "orders",
         {
-            "GET": Operation(USER, page_of(orders.Order), query=orders.OrderQuery),
+            "GET": Operation(IsAuthenticated, orders.OrderPage, query=orders.OrderQuery),
             "POST": Operation(
-                USER,
+                IsAuthenticated,
                 orders.Order,
                 orders.Order,
                 statuses=(201, 202),
                 errors=(404, 409, 422),
+                max_body_bytes=settings.MAX_ORDER_BODY_BYTES,
                 replay_safe=True,
-                touches=("products",),
+                also_invalidates=("products",),
             ),
         },
     ),
     Route(
         "orders/<uuid:order_id>/",
         "orders",
+        "orders",
         {
-            "GET": Operation(USER, orders.Order),
-            "PATCH": Operation(USER, orders.Order, orders.OrderChange, errors=(403, 409)),
-            "DELETE": Operation(USER, statuses=(204,), errors=(409,)),
+            "GET": Operation(IsAuthenticated, orders.Order),
+            "PATCH": Operation(IsAuthenticated, orders.Order, orders.OrderChange, errors=(403, 409)),
+            "DELETE": Operation(IsAuthenticated, statuses=(204,), errors=(409,)),
         },
     ),
     Route(
         "orders/<uuid:order_id>/cancel/",
         "orders",
-        {"POST": Operation(USER, orders.Order, errors=(409,), touches=("products",))},
+        "orders",
+        {"POST": Operation(IsAuthenticated, orders.Order, errors=(409,), also_invalidates=("products",))},
     ),
 )
 
-# Where a write makes kept answers old.
+# The services some of whose answers are cached.
 CACHED_SERVICES = frozenset(r.service for r in ROUTES if any(op.cacheable for op in r.operations.values()))

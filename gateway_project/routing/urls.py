@@ -1,24 +1,18 @@
-"""The route table as URL patterns: one small subclass of the proxy view a path."""
+"""The route table as URL patterns."""
 
 from typing import Any
 
-from django.urls import URLPattern, path
+from django.urls import path
 
-from .routes import ROUTES, Route
+from .operations import Route
+from .routes import ROUTES
 from .views import ProxyView
 
 
-def _pattern(route: Route) -> URLPattern:
-    methods = [method.lower() for method in (*route.operations, "OPTIONS")]
-    if "GET" in route.operations:
-        methods.append("head")
-    view: Any = type(
-        f"{route.name.title().replace('-', '')}View",
-        (ProxyView,),
-        {"route": route, "http_method_names": methods, "__doc__": None},
-    )
-    pattern: URLPattern = path(route.path, view.as_view(), name=route.name)
-    return pattern
+def _view_of(route: Route) -> Any:
+    view: Any = ProxyView.as_view(route=route, http_method_names=route.http_method_names)
+    view.max_body_bytes = route.max_body_bytes  # for `BodyLimitMiddleware`
+    return view
 
 
-urlpatterns = [_pattern(route) for route in ROUTES]
+urlpatterns = [path(route.path, _view_of(route), name=route.name) for route in ROUTES]

@@ -1,12 +1,11 @@
-"""The one view that walks the table: check what enters, pass it on, check what leaves."""
+"""The one view that walks the table: check what enters, ask the service, pass on what may leave."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
-from urllib.parse import urlencode
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import msgspec
-import structlog
+from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -18,73 +17,59 @@ from rest_framework.response import Response
 from rest_framework.utils.serializer_helpers import ReturnDict
 from rest_framework.views import APIView
 
-from common.pagination import parameter_text
-from common.rendering import PROBLEM_JSON
-from common.upstream import SAFE_METHODS, Answer, BrokenContract, Call
-from gateway_project.auth.permissions import Open, RouteAccess
-from gateway_project.schemas.problems import Problem
+from common.api.pagination import parameter_text
+from common.api.rendering import PROBLEM_JSON
+from common.upstream import Call
+from gateway_project.auth.permissions import AllowAny
+from gateway_project.auth.throttles import PasswordGuess, count_reset
+from gateway_project.auth.tokens import user_of
+from gateway_project.store.cache import answer_cache
+from gateway_project.upstreams.answers import ProxiedAnswer
 
-from .cache import Generation, Hit, answers, lifetimes
-from .contracts import contract_for
-from .problems import KeysDisagree
-from .routes import CACHED_SERVICES, ROUTES, Operation, Route
-from .upstreams import call_for
+from .answers import API, was_right
+from .exchange import ask_service, cache_key, encode, fill
+from .operations import Operation, Route
+from .routes import ROUTES
 
-API = "/api"
-REQUEST_HEADERS = ("Accept-Language", "Idempotency-Key", "If-Match", "If-None-Match")
-RESPONSE_HEADERS = ("ETag", "Idempotent-Replayed", "Content-Language", "Retry-After")
-
-log = structlog.get_logger(__name__)
-encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Relayed:
-    """A checked answer: `content` is a struct, or None where the status has no body."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: Any
-    lifetimes: tuple[int, int] | None = None  # of what may be kept; see `cache.lifetimes`
+REQUEST_HEADERS = frozenset({"Accept-Language", "Idempotency-Key", "If-Match", "If-None-Match"})
 
 
 class ProxyView(APIView):
-    """A path of `routes`; `route` comes from there."""
+    """A path of the table: `ProxyView.as_view(route=…)`."""
 
-    route: ClassVar[Route]
-    permission_classes = (RouteAccess,)
+    route: Route = None  # type: ignore[assignment]  # as_view() sets it
+    description = ""  # what people read; DRF would show the docstring above
+
+    def get_permissions(self) -> list[Any]:
+        return [self.route.permission(str(self.request.method))()]
 
     def get(self, request: Request, **params: Any) -> HttpResponseBase:
-        return self.forward(request, params)
-
-    post = put = patch = delete = get
-
-    def forward(self, request: Request, params: Mapping[str, Any]) -> HttpResponseBase:
         operation = self.operation
         query = operation.query.read(request)
-        body = self._read_body(request, operation)
-        call = Call(
-            "GET" if request.method == "HEAD" else str(request.method),
-            "/" + _fill(self.route.path, params),
-            query={name: parameter_text(value) for name, value in query.items()},
-            body=None if body is None else encode(body),
-            headers={name: request.headers[name] for name in REQUEST_HEADERS if name in request.headers},
-            replay_safe=operation.replay_safe and "Idempotency-Key" in request.headers,
-        )
-        relayed = self._ask_cache(request, call) if operation.cacheable else self._ask(request, call)
-        if relayed.status == 401:
-            log.error("a service refused the gateway's token: their keys disagree", upstream=self.route.service)
-            raise KeysDisagree
-        if operation.then and relayed.status < 300:
-            operation.then(request, params, body or {})
-        return self._respond(request, relayed)
+        body = self._read_body(request)
+        if body and operation.counted:
+            count_reset(request._request, body[operation.counted])
+        call = self._call(params, query, body)
+        lane = self.route.lane_of(operation, query, body or {})
+        ask = partial(ask_service, request, self.route, operation, call, lane)
+        if operation.cacheable:
+            answer = _unless_known(request, answer_cache().serve(cache_key(self.route, call), ask))
+        elif operation.guesses in (body or {}):
+            answer = self._ask_at_guessers_pace(ask)
+        else:
+            answer = ask()
+        if operation.after_success and answer.status < 300:
+            operation.after_success(request, params, body or {})
+        return self._respond(answer)
+
+    post = put = patch = delete = get
 
     @property
     def operation(self) -> Operation:
         return self.route.operation(str(self.request.method))
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> serializers.BaseSerializer[Any]:
-        """For the browsable API's forms: what the method at hand takes."""
+        """For the browsable API's forms: what the current method takes."""
         serializer = (self.operation.body or serializers.Serializer)(*args, **kwargs)
         for name in [name for name, field in serializer.fields.items() if field.read_only]:
             del serializer.fields[name]
@@ -97,88 +82,55 @@ class ProxyView(APIView):
             return one.answer.__name__
         return self.route.path.strip("/").rpartition("/")[2].capitalize()
 
-    def _ask(self, request: Request, call: Call) -> Relayed:
-        user: Any = request.user
-        try:
-            return call_for(self.route.service, call, self._check, user_id=user.user_id, is_staff=user.is_staff)
-        finally:  # also after a failure: the write may have happened
-            if call.method not in SAFE_METHODS:
-                for service in CACHED_SERVICES & {self.route.service, *self.operation.touches}:
-                    answers().expire(service, deleted=call.method == "DELETE")
-
-    def _ask_cache(self, request: Request, call: Call) -> Relayed:
-        service = self.route.service
-        selectors = {"path": call.path, "query": urlencode(call.query or {}), "language": get_language() or ""}
-        headers = {name: value for name, value in (call.headers or {}).items() if name != "If-None-Match"}
-        unconditional = replace(call, headers=headers)
-
-        def fetch(generation: Generation) -> Relayed:
-            asked_at = answers().now()
-            relayed = self._ask(request, unconditional)
-            if relayed.status == 200 and relayed.lifetimes:
-                answers().keep(
-                    service,
-                    selectors,
-                    generation,
-                    asked_at,
-                    encode(relayed.content),
-                    relayed.headers,
-                    relayed.lifetimes,
-                )
-            return relayed
-
-        served = answers().serve(service, selectors, fetch, is_public=lambda relayed: relayed.lifetimes is not None)
-        relayed = Relayed(200, served.headers, msgspec.Raw(served.entry.body)) if isinstance(served, Hit) else served
-        return _unless_known(request, relayed)
-
-    def _read_body(self, request: Request, operation: Operation) -> dict[str, Any] | None:
-        if operation.body is None:
+    def _read_body(self, request: Request) -> dict[str, Any] | None:
+        if self.operation.body is None:
             return None
-        data = operation.body(data=request.data, partial=request.method == "PATCH")
-        data.is_valid(raise_exception=True)
-        return dict(data.validated_data)
+        return self.operation.body.read(request.data, partial=request.method == "PATCH")
 
-    def _check(self, answer: Answer) -> Relayed:
-        service, operation = self.route.service, self.operation
-        headers = {name: answer.headers[name] for name in RESPONSE_HEADERS if name in answer.headers}
-        if answer.status >= 400:
-            content = None if answer.status == 401 else self._read_problem(answer)
-        elif answer.status == 304 and self.request.method in {"GET", "HEAD"}:
-            content = None
-        elif answer.status not in operation.statuses:
-            raise BrokenContract(service, f"answered {answer.status}")
-        elif operation.answer is None:
-            content = None
-        else:
-            content = contract_for(operation.answer).decode(service, answer.body)
-            _prefix_links(content, service, f"/{_fill(self.route.path, self.kwargs)}")
-        if location := answer.headers.get("Location"):
-            headers["Location"] = _public(location, service)
-        return Relayed(answer.status, headers, content, lifetimes(answer.headers.get("Cache-Control", "")))
+    def _call(self, params: Mapping[str, Any], query: Mapping[str, Any], body: Any) -> Call:
+        request, operation = self.request, self.operation
+        # The cache needs the whole answer, so there the ETag is compared afterwards.
+        names = REQUEST_HEADERS - {"If-None-Match"} if operation.cacheable else REQUEST_HEADERS
+        return Call(
+            "GET" if request.method == "HEAD" else str(request.method),
+            "/" + fill(self.route.path, params),
+            query={name: parameter_text(value) for name, value in query.items()},
+            body=None if body is None else encode(body),
+            headers=self._headers(names),
+            replay_safe=operation.replay_safe and "Idempotency-Key" in request.headers,
+        )
 
-    def _read_problem(self, answer: Answer) -> Any:
-        problem = contract_for(Problem).decode(self.route.service, answer.body)
-        problem.instance = self.request.path
-        return problem
+    def _headers(self, names: frozenset[str]) -> dict[str, str]:
+        given = self.request.headers
+        headers = {name: given[name] for name in names if name in given}
+        if settings.LANGUAGE_COOKIE_NAME in self.request.COOKIES:  # a person's choice counts before the browser's
+            headers["Accept-Language"] = get_language() or settings.LANGUAGE_CODE
+        return headers
 
-    def _respond(self, request: Request, relayed: Relayed) -> HttpResponseBase:
-        if relayed.content is None:
-            return HttpResponse(status=relayed.status, headers=dict(relayed.headers))
-        if request.accepted_renderer.format == "json":
-            kind = PROBLEM_JSON if relayed.status >= 400 else "application/json"
-            return HttpResponse(
-                encode(relayed.content),
-                status=relayed.status,
-                headers=dict(relayed.headers),
-                content_type=kind,
-            )
-        headers = {name: value for name, value in relayed.headers.items() if name != "ETag"}  # that is the JSON's
-        return Response(self._for_people(relayed), status=relayed.status, headers=headers)
+    def _ask_at_guessers_pace(self, ask: Callable[[], ProxiedAnswer]) -> ProxiedAnswer:
+        """Raises `Throttled` too."""
+        with PasswordGuess(user_of(self.request)) as guess:
+            answer = ask()
+            guess.was_right = was_right(answer, self.operation.guesses)
+        return answer
 
-    def _for_people(self, relayed: Relayed) -> Any:
-        """Plain values; of a single thing with its serializer, which fills the forms."""
-        values = msgspec.json.decode(encode(relayed.content))
-        if relayed.status >= 400 or "results" in values or self.operation.answer is None:
+    def _respond(self, answer: ProxiedAnswer) -> HttpResponseBase:
+        is_page = self.request.accepted_renderer.format == "api"
+        if answer.content is None and not (is_page and answer.status == 204):
+            return HttpResponse(status=answer.status, headers=dict(answer.headers))
+        if self.request.accepted_renderer.format == "json":
+            kind = PROBLEM_JSON if answer.status >= 400 else "application/json"
+            content = encode(answer.content)
+            return HttpResponse(content, status=answer.status, headers=dict(answer.headers), content_type=kind)
+        headers = {name: value for name, value in answer.headers.items() if name != "ETag"}  # that is the JSON's
+        return Response(self._for_people(answer), status=answer.status, headers=headers)
+
+    def _for_people(self, answer: ProxiedAnswer) -> Any:
+        """Plain values. Those of a single thing come with its serializer, which fills the forms."""
+        if answer.content is None:
+            return None
+        values = msgspec.json.decode(encode(answer.content))
+        if answer.status >= 400 or "results" in values or self.operation.answer is None:
             return values
         return ReturnDict(values, serializer=self.operation.answer(instance=values))
 
@@ -186,7 +138,7 @@ class ProxyView(APIView):
 class IndexView(APIView):
     """Plaza's API. Sign in at /login/ in a browser, or POST to auth/token/ for tokens."""
 
-    permission_classes = (Open,)
+    permission_classes = (AllowAny,)
     schema = None
 
     def get(self, request: Request) -> Response:
@@ -199,33 +151,10 @@ class IndexView(APIView):
         return "Plaza"
 
 
-def _unless_known(request: Request, relayed: Relayed) -> Relayed:
-    """304 instead, when the client's `If-None-Match` names this very answer (RFC 9110, 13.1.2)."""
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    etag = relayed.headers.get("ETag")
-    if relayed.status == 200 and etag and (etag in known or known == ["*"]):
-        return Relayed(304, relayed.headers, None)
-    return relayed
-
-
-def _fill(path: str, params: Mapping[str, Any]) -> str:
-    """`path` with its `<type:name>` parts replaced by the resolver's typed values."""
-    for name, value in params.items():
-        start = path.index("<")
-        assert path[start : path.index(">")].endswith(f":{name}")
-        path = path[:start] + str(value) + path[path.index(">") + 1 :]
-    return path
-
-
-def _prefix_links(content: Any, service: str, path: str) -> None:
-    for name in ("next", "previous"):
-        if link := getattr(content, name, None):
-            if not link.startswith(f"{path}?"):
-                raise BrokenContract(service, f"{name} does not stay on {path}")
-            setattr(content, name, API + link)
-
-
-def _public(location: str, service: str) -> str:
-    if not location.startswith("/") or location.startswith("//"):
-        raise BrokenContract(service, "Location leaves the shop")
-    return API + location
+def _unless_known(request: Request, answer: ProxiedAnswer) -> ProxiedAnswer:
+    """304 instead, when the client's `If-None-Match` names this answer, if only weakly (RFC 9110, 13.1.2)."""
+    known = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
+    etag = answer.headers.get("ETag")
+    if answer.status == 200 and etag and (etag in known or known == ["*"]):
+        return ProxiedAnswer(304, answer.headers, None)
+    return answer

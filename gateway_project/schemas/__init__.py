@@ -1,4 +1,4 @@
-"""What enters and leaves, one definition for both ways, for the forms and for OpenAPI.
+"""What enters and what leaves. One definition checks both, and makes the forms and the OpenAPI document.
 
-A read-only field only leaves, a write-only one only enters. What leaves holds every field that is not write-only.
+A read-only field only leaves, a write-only field only enters. An answer holds every field that is not write-only.
 """

@@ -6,9 +6,18 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.utils import html
 
-from common.serializers import PageQuery, StrictSerializer
+from common.api.serializers import MomentField, PageQuery, PageSerializer, StrictSerializer
 
 STATUSES = ("pending", "confirmed", "rejected", "paid", "shipped", "delivered", "cancelled")
+# What pages offer to do next with an order: the statuses in which each may be asked for. The service decides.
+MOVES = {
+    "paid": ("confirmed",),
+    "shipped": ("paid",),
+    "delivered": ("shipped",),
+    "cancelled": ("pending", "confirmed", "paid"),
+}
+EDITABLE = ("pending", "confirmed", "paid")
+FINISHED = ("delivered", "rejected", "cancelled")
 MAX_LINES = 100
 MAX_QUANTITY = 10_000
 
@@ -25,7 +34,7 @@ class OrderItem(StrictSerializer):
 
 
 class OrderItems(serializers.ListSerializer[Any]):
-    """In a browser's form a few rows, of which the empty ones don't count."""
+    """A browser's form has several rows; the empty ones don't count."""
 
     def get_value(self, dictionary: Any) -> Any:
         rows = super().get_value(dictionary)
@@ -46,9 +55,7 @@ class Order(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
     user_id = serializers.UUIDField(read_only=True)
     status = serializers.ChoiceField(choices=STATUSES, read_only=True)
-    items: Any = OrderItems(
-        child=OrderItem(), min_length=1, max_length=MAX_LINES, style={"template": "plaza/order_items.html"}
-    )
+    items: Any = OrderItems(child=OrderItem(), min_length=1, max_length=MAX_LINES)
     total = serializers.DecimalField(max_digits=19, decimal_places=2, read_only=True, allow_null=True)
     currency = serializers.CharField(read_only=True, allow_null=True)
     note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
@@ -64,6 +71,10 @@ class Order(StrictSerializer):
         return items
 
 
+class OrderPage(PageSerializer):
+    results = Order(many=True)
+
+
 class OrderChange(StrictSerializer):
     """`note` and `shipping_address` until it is shipped; `status` by staff: paid, shipped, delivered."""
 
@@ -74,6 +85,6 @@ class OrderChange(StrictSerializer):
 
 class OrderQuery(PageQuery):
     status = serializers.ChoiceField(required=False, choices=STATUSES)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
+    created_after = MomentField(required=False)
+    created_before = MomentField(required=False)
     user_id = serializers.UUIDField(required=False)

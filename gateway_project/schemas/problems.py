@@ -22,7 +22,7 @@ class ShortItem(serializers.Serializer[Any]):
 class Problem(serializers.Serializer[Any]):
     """`type` is stable for each cause; `errors` comes with bad input, `items` and `order_id` with refused orders."""
 
-    optional_members: ClassVar[frozenset[str]] = frozenset({"errors", "items", "order_id"})
+    optional_fields: ClassVar[frozenset[str]] = frozenset({"errors", "items", "order_id"})
 
     type = serializers.CharField()
     title = serializers.CharField()

@@ -1,8 +1,11 @@
 """Categories, products and their stock."""
 
+from typing import Any
+
 from rest_framework import serializers
 
-from common.serializers import PageQuery, StrictSerializer
+from common.api.serializers import AmountField, PageQuery, PageSerializer, StrictSerializer
+from common.catalogue import DEFAULT_CURRENCY, CurrencyField, SkuField, check_price
 
 ORDERINGS = tuple(sign + column for column in ("created_at", "price", "name") for sign in ("", "-"))
 MAX_STOCK = 1_000_000_000
@@ -16,11 +19,15 @@ class Category(StrictSerializer):
     )
 
 
+class CategoryPage(PageSerializer):
+    results = Category(many=True)
+
+
 class Product(StrictSerializer):
     """`stock` is the ledger's: written at creation and by stock/ only."""
 
     id = serializers.UUIDField(read_only=True)
-    sku = serializers.RegexField(r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=40)
+    sku = SkuField()
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(
         max_length=10_000,
@@ -28,12 +35,22 @@ class Product(StrictSerializer):
         allow_blank=True,
         style={"base_template": "textarea.html", "rows": 4},
     )
-    price = serializers.DecimalField(max_digits=12, decimal_places=2, min_value=0)
-    currency = serializers.RegexField(r"^[A-Z]{3}\Z", max_length=3, required=False, initial="EUR")
+    price = AmountField(max_digits=12, decimal_places=2, min_value=0)
+    currency = CurrencyField(required=False, initial=DEFAULT_CURRENCY)
     stock = serializers.IntegerField(read_only=True)
     category = serializers.SlugField(max_length=60, help_text="A category's slug.")
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Where only one of the two is sent, products knows the other."""
+        if "price" in attrs and "currency" in attrs:
+            check_price(attrs["price"], attrs["currency"])
+        return attrs
+
+
+class ProductPage(PageSerializer):
+    results = Product(many=True)
 
 
 class NewProduct(Product):
@@ -43,8 +60,8 @@ class NewProduct(Product):
 class ProductQuery(PageQuery):
     search = serializers.CharField(required=False, max_length=200)
     category = serializers.SlugField(required=False, max_length=60)
-    min_price = serializers.DecimalField(required=False, max_digits=12, decimal_places=2, min_value=0)
-    max_price = serializers.DecimalField(required=False, max_digits=12, decimal_places=2, min_value=0)
+    min_price = AmountField(required=False, max_digits=12, decimal_places=2, min_value=0)
+    max_price = AmountField(required=False, max_digits=12, decimal_places=2, min_value=0)
     in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
     ordering = serializers.ChoiceField(required=False, choices=ORDERINGS)
 
@@ -62,3 +79,7 @@ class StockMovement(StrictSerializer):
         if delta == 0:
             raise serializers.ValidationError("A movement of 0 moves nothing.", code="zero")
         return delta
+
+
+class StockMovementPage(PageSerializer):
+    results = StockMovement(many=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from common.serializers import StrictSerializer
+from common.api.serializers import PageSerializer, StrictSerializer
 
 
 class TokenPair(serializers.Serializer[Any]):
@@ -33,3 +33,7 @@ class Session(serializers.Serializer[Any]):
 
     def get_current(self, session: Any) -> bool:
         return bool(session.pk == self.context["current"])
+
+
+class SessionPage(PageSerializer):
+    results = Session(many=True)

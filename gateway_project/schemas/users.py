@@ -5,18 +5,12 @@ from typing import Any
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from rest_framework import serializers
 
-from common.serializers import PageQuery, StrictSerializer
-
-
-def password_field() -> serializers.CharField:
-    return serializers.CharField(
-        write_only=True, max_length=128, trim_whitespace=False, style={"input_type": "password"}
-    )
+from common.api.serializers import NormalizedField, PageQuery, PageSerializer, PasswordField, StrictSerializer
 
 
 class User(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
-    username = serializers.CharField(max_length=150, validators=[UnicodeUsernameValidator()])
+    username = NormalizedField(max_length=150, validators=[UnicodeUsernameValidator()])
     email = serializers.EmailField(max_length=254)
     first_name = serializers.CharField(max_length=150, required=False, allow_blank=True)
     last_name = serializers.CharField(max_length=150, required=False, allow_blank=True)
@@ -25,8 +19,24 @@ class User(StrictSerializer):
     date_joined = serializers.DateTimeField(read_only=True)
 
 
+class UserChange(User):
+    """A new e-mail address of one's own needs the current password. Wrong ones are slowed (429)."""
+
+    current_password = PasswordField(required=False, help_text="Needed for a new e-mail address of your own.")
+
+
+class UserDeletion(StrictSerializer):
+    """To delete one's own account needs the current password, in a JSON body. Wrong ones are slowed (429)."""
+
+    current_password = PasswordField(required=False, help_text="Needed to delete your own account.")
+
+
+class UserPage(PageSerializer):
+    results = User(many=True)
+
+
 class NewUser(User):
-    password = password_field()
+    password = PasswordField()
 
 
 class Registration(NewUser):
@@ -35,8 +45,27 @@ class Registration(NewUser):
 
 
 class PasswordChange(StrictSerializer):
-    current_password = password_field()
-    new_password = password_field()
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+
+class ResetRequest(StrictSerializer):
+    account = serializers.CharField(max_length=254, help_text="A username or an e-mail address.")
+
+
+class PasswordReset(StrictSerializer):
+    """`user_id` and `token` are the two parts of the letter's link, which works once."""
+
+    user_id = serializers.UUIDField()
+    token = serializers.CharField(max_length=100)
+    new_password = PasswordField()
+
+
+class ResetLink(StrictSerializer):
+    """The gateway's own question. Not public."""
+
+    user_id = serializers.UUIDField()
+    token = serializers.CharField(max_length=100)
 
 
 class UserQuery(PageQuery):
@@ -46,12 +75,12 @@ class UserQuery(PageQuery):
 
 
 class Credentials(StrictSerializer):
-    username = serializers.CharField(max_length=150)
-    password = password_field()
+    username = NormalizedField(max_length=150)
+    password = PasswordField()
 
 
 class Account(serializers.Serializer[Any]):
-    """What the users service tells the gateway of whom it signs in. Not public."""
+    """What the users service tells the gateway about an account. Not public."""
 
     id = serializers.UUIDField()
     username = serializers.CharField()

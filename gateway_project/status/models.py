@@ -7,7 +7,7 @@ from common.identifiers import new_id
 
 
 class CircuitTransition(models.Model):
-    """A circuit of one gateway process changed its state; `failed` of `total` calls in the window had failed."""
+    """A circuit of one gateway process changed its state. `failed` of the `total` calls in its window had failed."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     upstream = models.CharField(max_length=40)

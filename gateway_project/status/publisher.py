@@ -1,4 +1,4 @@
-"""Telling the other processes how this one sees the services, so that the status page of each shows all."""
+"""Tells the other gateway processes how this one sees the services, so that each status page shows them all."""
 
 import threading
 import time
@@ -7,23 +7,23 @@ from typing import Any
 
 import msgspec
 
-from gateway_project.routing.shared import store
+from gateway_project.store.fallback import store
 
 from .reports import own_state
 
 EVERY_S = 1.0
-TTL_S = 5  # a process that hasn't told anything for so long is gone
+TTL_S = 5  # a process that has published nothing for so long is gone
 
 
 class Publisher:
-    """One daemon thread a process, begun with its first request: a thread of before a fork would be lost."""
+    """One daemon thread in each process. The first request starts it, because a fork would lose an earlier one."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def begin(self, **signal: Any) -> None:
+    def start(self, **signal: Any) -> None:
         """A receiver of Django's `request_started`."""
         if self._thread is None:
             with self._lock:

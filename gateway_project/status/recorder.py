@@ -1,10 +1,11 @@
-"""Writing transitions down, away from the request that caused them: a circuit's listener must not wait."""
+"""Writes transitions to the database in a thread of its own, because a circuit's listener must not wait."""
 
 import os
 import queue
 import socket
 import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from django.db import Error, connection
@@ -21,14 +22,15 @@ def process_name() -> str:
 
 
 class Recorder:
-    """One daemon thread a process, begun with the first transition; one that can't be written is only logged."""
+    """One daemon thread in each process, started by the first transition. What can't be written is only logged."""
 
     def __init__(self) -> None:
         self._pending: queue.SimpleQueue[tuple[Transition, datetime]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
 
-    def record(self, transition: Transition) -> None:
+    def record(self, transition: Transition, **signal: Any) -> None:
+        """A receiver of `circuit_changed`."""
         self._pending.put((transition, datetime.now(UTC)))
         with self._lock:
             if self._writer is None:
@@ -56,5 +58,4 @@ def write(transition: Transition, at: datetime) -> None:
         log.exception("a transition was not written down", upstream=transition.circuit, new=transition.new)
 
 
-_recorder = Recorder()
-record_transition = _recorder.record
+recorder = Recorder()

@@ -1,14 +1,13 @@
-"""How this process, and with Redis every other one, sees the services."""
+"""How the gateway's processes see the services: this one, and with Redis all others too."""
 
 from typing import Any
 
 import msgspec
-from django.conf import settings
 
-from gateway_project.routing import shared
-from gateway_project.routing.upstreams import upstream
+from gateway_project.store import fallback
+from gateway_project.upstreams.client import MonitoredUpstream, lanes
+from gateway_project.upstreams.latency import Point
 
-from .latency import Point
 from .models import CircuitTransition
 from .recorder import process_name
 from .schemas import TransitionReport
@@ -17,13 +16,14 @@ SHOWN_TRANSITIONS = 20
 
 
 class UpstreamState(msgspec.Struct, frozen=True):
-    """See `schemas.UpstreamReport`."""
+    """As `schemas.UpstreamReport` explains it."""
 
     name: str
     circuit: str
     retry_after_s: float | None
     in_flight: int
     max_in_flight: int
+    waiting: int
     calls: int
     failures: int
     failure_rate: float
@@ -40,22 +40,22 @@ class ProcessState(msgspec.Struct, frozen=True):
 
 
 def own_state() -> ProcessState:
-    return ProcessState(process_name(), [_state_of(name) for name in settings.UPSTREAMS])
+    return ProcessState(process_name(), [_state_of(lane) for lane in lanes()])
 
 
 def report() -> dict[str, Any]:
-    """What `schemas.StatusReport` says, as plain values."""
+    """The values of `schemas.StatusReport`."""
     transitions = CircuitTransition.objects.order_by("-at", "-id")[:SHOWN_TRANSITIONS]
     return {
         "processes": msgspec.to_builtins(_all_states()),
-        "shared": shared.mode(),
+        "shared": fallback.mode(),
         "transitions": TransitionReport(transitions, many=True).data,
     }
 
 
 def _all_states() -> list[ProcessState]:
-    """This process as it is now, the others as they were within the last seconds; in the order of their names."""
-    states = {state.process: state for state in map(_read, shared.store().published()) if state}
+    """This process as it is now and the others as they were a few seconds ago, ordered by name."""
+    states = {state.process: state for state in map(_read, fallback.store().published()) if state}
     own = own_state()
     states[own.process] = own
     return [states[name] for name in sorted(states)]
@@ -68,22 +68,22 @@ def _read(published: bytes) -> ProcessState | None:
         return None
 
 
-def _state_of(name: str) -> UpstreamState:
-    service = upstream(name)
-    latency = service.latency.read()
-    state = service.circuit.current_state
+def _state_of(lane: MonitoredUpstream) -> UpstreamState:
+    latency = lane.latency.read()
+    state = lane.circuit.state
     return UpstreamState(
-        name=name,
+        name=lane.circuit.name,
         circuit=state,
-        retry_after_s=round(service.circuit.retry_after_s(), 1) if state == "open" else None,
-        in_flight=service.bulkhead.in_flight,
-        max_in_flight=service.bulkhead.limit,
+        retry_after_s=round(lane.circuit.retry_after_s(), 1) if state == "open" else None,
+        in_flight=lane.bulkhead.in_flight,
+        max_in_flight=lane.bulkhead.limit,
+        waiting=lane.bulkhead.waiting,
         calls=latency.calls,
         failures=latency.failures,
         failure_rate=round(latency.failures / latency.calls, 4) if latency.calls else 0.0,
         p50_ms=latency.p50_ms,
         p99_ms=latency.p99_ms,
-        rejected=service.bulkhead.rejected,
-        retries=service.retries,
+        rejected=lane.bulkhead.rejected,
+        retries=lane.retries,
         points=latency.points,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from gateway_project.routing.shared import MODES
+from gateway_project.store.fallback import MODES
 
 from .models import CircuitTransition
 
@@ -22,7 +22,7 @@ class PointReport(serializers.Serializer[Any]):
 
 
 class UpstreamReport(serializers.Serializer[Any]):
-    name = serializers.CharField()
+    name = serializers.CharField(help_text="The service, and which lane of it where it has several.")
     circuit = serializers.ChoiceField(choices=STATES)
     retry_after_s = serializers.FloatField(
         allow_null=True,
@@ -30,6 +30,7 @@ class UpstreamReport(serializers.Serializer[Any]):
     )
     in_flight = serializers.IntegerField()
     max_in_flight = serializers.IntegerField()
+    waiting = serializers.IntegerField(help_text="Calls that wait in line for a place.")
     calls = serializers.IntegerField(help_text="Attempts of the last minute, retries included.")
     failures = serializers.IntegerField(help_text="Those of them that brought no usable answer.")
     failure_rate = serializers.FloatField(help_text="From 0 to 1.")

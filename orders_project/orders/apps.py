@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from common.metrics import add_state
+from common.observability.metrics import register_collector
 
 
 class OrdersConfig(AppConfig):
@@ -8,6 +8,6 @@ class OrdersConfig(AppConfig):
     label = "orders"
 
     def ready(self) -> None:
-        from .metrics import OUTBOX  # reads a model, so only once apps are loaded
+        from .metrics import OUTBOX  # it imports a model, which works only after all apps are loaded
 
-        add_state(OUTBOX)
+        register_collector(OUTBOX)

@@ -1,61 +1,45 @@
-"""What an audit compares, for the operator alone: hidden orders included."""
+"""The orders that an audit compares, hidden ones too. Only the operator may read them."""
 
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Any
 
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from common.pagination import paginate
-from common.serializers import PageQuery, PageSerializer
+from common.api.audit import AuditViewSet, Row, quantities
 
 from .models import Order, OrderLine
 
 
-class LineRow(serializers.ModelSerializer[OrderLine]):
-    class Meta:
-        model = OrderLine
-        fields = ("product_id", "quantity")
+class OrderRow(serializers.Serializer[Any]):
+    """`wants` is empty when nothing is left to ask products for. Otherwise `attempts` failed, at last `last_error`.
+
+    `items` are quantities by product id. An order has them once it is confirmed.
+    """
+
+    order_id = serializers.UUIDField()
+    status = serializers.CharField()
+    wants = serializers.CharField(allow_blank=True)
+    attempts = serializers.IntegerField()
+    last_error = serializers.CharField(allow_blank=True)
+    items: Any = serializers.DictField(child=serializers.IntegerField())
 
 
-class OrderRow(serializers.ModelSerializer[Order]):
-    """`wants` is empty when nothing is left to do at products; a parked order waits for `manage.py retry_parked`."""
+class OrderAudit(AuditViewSet):
+    queryset = Order.objects.values_list("pk", "status", "wants", "attempts", "last_error")
+    serializer_class = OrderRow
+    lookup_url_kwarg = "order_id"
 
-    items = LineRow(many=True, source="lines")
-    parked = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Order
-        fields = ("id", "status", "wants", "parked", "last_error", "items")
-
-    def get_parked(self, order: Order) -> bool:
-        return order.parked_at is not None
-
-
-class OrderRowPage(PageSerializer):
-    results = OrderRow(many=True)
-
-
-def order_rows() -> QuerySet[Order]:
-    return Order.objects.prefetch_related("lines")
-
-
-class OrdersAuditView(APIView):
-    callers = ("operator",)
-
-    @extend_schema(operation_id="audit_orders_list", parameters=[PageQuery], responses=OrderRowPage)
-    def get(self, request: Request) -> Response:
-        page = paginate(order_rows(), path=request.path, query=PageQuery.read(request), ordering="pk")
-        return Response(OrderRowPage({"next": page.next, "previous": page.previous, "results": page.rows}).data)
-
-
-class OrderAuditView(APIView):
-    callers = ("operator",)
-
-    @extend_schema(responses=OrderRow)
-    def get(self, request: Request, order_id: UUID) -> Response:
-        return Response(OrderRow(get_object_or_404(order_rows(), pk=order_id)).data)
+    def shown(self, found: Sequence[Any]) -> list[Row]:
+        lines = OrderLine.objects.filter(order__gte=found[0][0], order__lte=found[-1][0]).order_by()
+        items = quantities(lines.values_list("order_id", "product_id", "quantity"))
+        return [
+            {
+                "order_id": order_id,
+                "status": status,
+                "wants": wants,
+                "attempts": attempts,
+                "last_error": last_error,
+                "items": items[order_id],
+            }
+            for order_id, status, wants, attempts, last_error in found
+        ]

@@ -1,4 +1,6 @@
-"""Orders. The order row is its own outbox: what it still wants of products commits together with it."""
+"""Orders. Each order row is also its own outbox: what it still needs from products is committed with it."""
+
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -21,7 +23,7 @@ FINISHED = (Status.DELIVERED, Status.REJECTED, Status.CANCELLED)
 
 
 class Wants(models.TextChoices):
-    """What an order wants of its reservation at products."""
+    """The state that an order wants its reservation at products to have."""
 
     NOTHING = "", "nothing"
     HELD = "held"
@@ -29,11 +31,18 @@ class Wants(models.TextChoices):
 
 
 class Order(models.Model):
-    """Prices, `total` and `currency` are products' to say: null until it has. `refusal` is what a rejected one is told.
+    """`total`, `currency` and the lines' prices come from products; they are null until it has answered.
 
-    The outbox: `wants` is due at `due_at`, was tried `attempts` times, the last `hopeless` of them answered with what
-    trying again won't mend, and is somebody's until `claimed_until`. A parked one waits for `manage.py retry_parked`.
+    `wanted` are pairs of product id and quantity, as the customer gave them. An order gets rows for its lines when it
+    is confirmed, and then `wanted` is null. It has a row for each step of its history but the first, which is the order
+    itself. `refusal` is products' reason for refusing a rejected order.
+
+    The outbox: `wants` is what to ask products for, from `due_at` on. `attempts` counts the times that products was
+    ready and gave no verdict, `last_error` says why. A process has claimed the order until `claimed_until`.
     """
+
+    loaded_lines: list["OrderLine"]  # by `load`, or just written
+    loaded_events: list["OrderEvent"]
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user_id = models.UUIDField()
@@ -44,6 +53,7 @@ class Order(models.Model):
     shipping_address = models.CharField(max_length=500, blank=True)
     reason = models.CharField(max_length=40, null=True)
     refusal = models.JSONField(null=True)
+    wanted = models.JSONField(null=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     hidden_at = models.DateTimeField(null=True)
@@ -51,10 +61,12 @@ class Order(models.Model):
     wants = models.CharField(max_length=8, choices=Wants, default=Wants.NOTHING, blank=True)
     due_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)
-    hopeless = models.PositiveIntegerField(default=0)
     claimed_until = models.DateTimeField(null=True)
-    parked_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=200, blank=True)
+
+    # The release before this one writes these two. When none of its processes is left, a migration may drop them.
+    permanent_failures = models.PositiveIntegerField(default=0, db_column="hopeless")
+    parked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (
@@ -73,24 +85,39 @@ class Order(models.Model):
         )
         indexes = (
             models.Index(fields=("user_id", "created_at", "id"), name="orders_of_user", condition=Q(hidden_at=None)),
+            models.Index(
+                fields=("user_id", "status", "created_at", "id"),
+                name="orders_of_user_by_status",
+                condition=Q(hidden_at=None),
+            ),
             models.Index(fields=("created_at", "id"), name="orders_by_age", condition=Q(hidden_at=None)),
             models.Index(fields=("status", "created_at", "id"), name="orders_by_status", condition=Q(hidden_at=None)),
-            models.Index(fields=("due_at",), name="orders_due", condition=~Q(wants="") & Q(parked_at=None)),
-            models.Index(fields=("parked_at",), name="orders_parked", condition=Q(parked_at__isnull=False)),
+            models.Index(fields=("due_at",), name="orders_unsettled", condition=~Q(wants="")),
         )
 
     def __str__(self) -> str:
         return f"{self.id} ({self.status})"
 
+    def wanted_lines(self) -> list["OrderLine"]:
+        return [
+            OrderLine(order_id=self.pk, position=position, product_id=UUID(product_id), quantity=quantity)
+            for position, (product_id, quantity) in enumerate(self.wanted or ())
+        ]
+
+    def placing(self) -> "OrderEvent":
+        """The first step of the history."""
+        return OrderEvent(order_id=self.pk, status=Status.PENDING, at=self.created_at, by=self.user_id)
+
 
 class OrderLine(models.Model):
-    """One product of an order; what it is called and costs is a snapshot that products took when it held the stock."""
+    """One product of an order. Its SKU, name and price are a snapshot that products took when it held the stock."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    # Without an index of its own: that of the constraint below begins with it.
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     position = models.PositiveSmallIntegerField()
     product_id = models.UUIDField()
     quantity = models.PositiveIntegerField()
-    sku = models.CharField(max_length=40, null=True)
+    sku = models.CharField(max_length=64, null=True)
     name = models.CharField(max_length=200, null=True)
     unit_price = models.DecimalField(max_digits=12, decimal_places=2, null=True)
 
@@ -103,9 +130,10 @@ class OrderLine(models.Model):
 
 
 class OrderEvent(models.Model):
-    """One step of an order's history; `by` is the user, or null where products decided."""
+    """One step of an order's history. `by` is the user who did it, or null where products decided."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events")
+    # Without an index of its own: that of the constraint below begins with it.
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="events", db_index=False)
     status = models.CharField(max_length=10, choices=Status)
     at = models.DateTimeField(default=timezone.now)
     by = models.UUIDField(null=True)
@@ -116,7 +144,7 @@ class OrderEvent(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """Which order a user's key made, and the fingerprint of what was asked for."""
+    """The order that a user's key created, and the fingerprint of the request."""
 
     user_id = models.UUIDField()
     key = models.CharField(max_length=255)

@@ -1,11 +1,11 @@
-"""What the orders service reads and writes."""
+"""What the orders service receives and answers."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from common.serializers import PageQuery, PageSerializer, StrictSerializer
+from common.api.serializers import MomentField, PageQuery, StrictSerializer
 
 from .models import Order, OrderEvent, OrderLine, Status
 
@@ -34,8 +34,8 @@ class EventSerializer(serializers.ModelSerializer[OrderEvent]):
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
-    items = ItemSerializer(many=True, source="lines", read_only=True)
-    history = EventSerializer(many=True, source="events", read_only=True)
+    items = ItemSerializer(many=True, source="loaded_lines", read_only=True)
+    history = EventSerializer(many=True, source="loaded_events", read_only=True)
 
     class Meta:
         model = Order
@@ -54,10 +54,6 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "updated_at",
         )
         read_only_fields = fields
-
-
-class OrderPage(PageSerializer):
-    results = OrderSerializer(many=True)
 
 
 class ItemInput(StrictSerializer):
@@ -84,6 +80,6 @@ class OrderChange(StrictSerializer):
 
 class OrderQuery(PageQuery):
     status = serializers.ChoiceField(required=False, choices=Status.choices)
-    created_after = serializers.DateTimeField(required=False)
-    created_before = serializers.DateTimeField(required=False)
+    created_after = MomentField(required=False)
+    created_before = MomentField(required=False)
     user_id = serializers.UUIDField(required=False)

@@ -1,25 +1,29 @@
-"""What can be done with an order. Each function owns its transaction; each move is one conditional update."""
+"""What can be done with an order. Each function owns its transaction. Each status change is one conditional update."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, UUIDField
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common.errors import Conflict
-from common.idempotency import KeyReused
+from common.api.errors import Conflict
+from common.api.idempotency import KeyReused
+from common.batches import delete_in_batches
+from common.prepared import Parameter, Prepared
 
+from .loading import load
 from .models import FINISHED, IdempotencyKey, Order, OrderEvent, OrderLine, Status, Wants
 
 KEY_LIFETIME = timedelta(hours=24)
-INLINE_CLAIM = timedelta(seconds=5)  # longer than the request that placed an order can take to settle it
+INLINE_CLAIM = timedelta(seconds=5)  # longer than the request that places an order takes to settle it
 
-# What an order may become, and from what.
+# The statuses that each status may follow.
 MOVES: Mapping[Status, tuple[Status, ...]] = {
     Status.PAID: (Status.CONFIRMED,),
     Status.SHIPPED: (Status.PAID,),
@@ -32,15 +36,19 @@ EDITABLE = (Status.PENDING, Status.CONFIRMED, Status.PAID)
 class WrongStatus(Conflict):
     slug = "wrong-status"
     title = _("Wrong status")
-    default_detail = _("The order's status does not allow this.")
+    default_detail = _("The order's status does not allow this. Read it again: its status says what may come next.")
+
+
+class KeyTaken(Exception):
+    """The user has an idempotency key of this name already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a customer asks for: `lines` are pairs of product id and quantity."""
+    """What a customer orders. `lines` are quantities by product id."""
 
     user_id: UUID
-    lines: tuple[tuple[UUID, int], ...]
+    lines: Mapping[UUID, int]
     note: str = ""
     shipping_address: str = ""
     key: str | None = None
@@ -48,58 +56,86 @@ class Placement:
 
 
 def visible_orders(*, user_id: UUID | None) -> QuerySet[Order]:
-    """Orders of one user, or of all with None; hidden ones never."""
-    orders = Order.objects.filter(hidden_at=None).prefetch_related("lines", "events")
+    """The orders of one user, or with None of all users, without the hidden ones."""
+    orders = Order.objects.filter(hidden_at=None)
     return orders if user_id is None else orders.filter(user_id=user_id)
 
 
+_visible_order = Prepared(lambda: visible_orders(user_id=None).filter(pk=Parameter("id", UUIDField())))
+
+
+def find_order(order_id: UUID, *, user_id: UUID | None) -> Order:
+    """A visible order, without its lines and history. Raises `Http404`, also if it is not this user's."""
+    order = _visible_order.first(id=order_id)
+    if order is None or user_id not in (None, order.user_id):
+        raise Http404
+    return order
+
+
+def line_counts(orders: Iterable[Order]) -> dict[UUID, int]:
+    """How many lines each order has."""
+    counts = {order.pk: len(order.wanted or ()) for order in orders}
+    lines = OrderLine.objects.filter(order__in=[pk for pk, count in counts.items() if not count]).order_by()
+    return counts | dict(lines.values_list("order").annotate(Count("pk")))
+
+
 def place_order(placement: Placement) -> tuple[Order, bool]:
-    """A new pending order, or the one that the same key made before (True).
+    """A new pending order and False, or the order that the same key created before and True.
 
     Raises:
         KeyReused: the key came with another body.
-        Order.DoesNotExist: the key's order has been hidden.
+        Http404: the key's order has been hidden.
     """
     try:
         return _write_order(placement), False
-    except IntegrityError:
-        if placement.key is None:
-            raise
-        record = IdempotencyKey.objects.get(user_id=placement.user_id, key=placement.key)
-        if record.fingerprint != placement.fingerprint:
-            raise KeyReused from None
-        return Order.objects.get(pk=record.order_id, hidden_at=None), True
+    except KeyTaken:
+        earlier = IdempotencyKey.objects.filter(user_id=placement.user_id, key=placement.key)
+        record = earlier.first()
+    expired_at = timezone.now() - KEY_LIFETIME
+    if record is None or record.created_at < expired_at:  # the key is free again
+        earlier.filter(created_at__lt=expired_at).delete()
+        return place_order(placement)
+    if record.fingerprint != placement.fingerprint:
+        raise KeyReused
+    return load(find_order(record.order_id, user_id=placement.user_id)), True
 
 
+@transaction.atomic
 def _write_order(placement: Placement) -> Order:
-    with transaction.atomic():
-        now = timezone.now()
-        # Claimed from the start: the request that placed it asks products itself, `relay` only after it.
-        order = Order.objects.create(
-            user_id=placement.user_id,
-            note=placement.note,
-            shipping_address=placement.shipping_address,
-            wants=Wants.HELD,
-            due_at=now,
-            claimed_until=now + INLINE_CLAIM,
+    now = timezone.now()
+    # Claimed from the start: first the request that places the order asks products, and only later `relay`.
+    order = Order(
+        user_id=placement.user_id,
+        note=placement.note,
+        shipping_address=placement.shipping_address,
+        wanted=[(str(product_id), quantity) for product_id, quantity in placement.lines.items()],
+        wants=Wants.HELD,
+        due_at=now,
+        claimed_until=now + INLINE_CLAIM,
+    )
+    _take_key(placement, order)
+    order.save(force_insert=True)
+    order.loaded_lines, order.loaded_events = order.wanted_lines(), [order.placing()]
+    return order
+
+
+def _take_key(placement: Placement, order: Order) -> None:
+    """Raises `KeyTaken`. The order may follow its key, since foreign keys are checked at the commit."""
+    if placement.key is None:
+        return
+    try:
+        IdempotencyKey.objects.create(
+            user_id=placement.user_id, key=placement.key, fingerprint=placement.fingerprint, order=order
         )
-        if placement.key is not None:
-            keys = IdempotencyKey.objects.filter(user_id=placement.user_id, key=placement.key)
-            keys.filter(created_at__lt=now - KEY_LIFETIME).delete()
-            keys.create(user_id=placement.user_id, key=placement.key, fingerprint=placement.fingerprint, order=order)
-        OrderLine.objects.bulk_create(
-            OrderLine(order=order, position=position, product_id=product_id, quantity=quantity)
-            for position, (product_id, quantity) in enumerate(placement.lines)
-        )
-        OrderEvent.objects.create(order=order, status=Status.PENDING, by=placement.user_id)
-        return order
+    except IntegrityError as error:
+        raise KeyTaken from error
 
 
 def update_order(*, order_id: UUID, by: UUID | None, changes: dict[str, Any]) -> None:
-    """Change `note`, `shipping_address` and, for staff, `status`: all of it or nothing.
+    """Change `note`, `shipping_address` and `status`, all of them or none.
 
     Raises:
-        WrongStatus: the order is not where these changes are possible.
+        WrongStatus: the order's status doesn't allow these changes.
     """
     changes = dict(changes)
     status = changes.pop("status", None)
@@ -111,32 +147,27 @@ def update_order(*, order_id: UUID, by: UUID | None, changes: dict[str, Any]) ->
         if status is not None:
             if status == Status.CANCELLED:
                 raise WrongStatus(_("An order is cancelled at its cancel/ path."))
-            _move(order_id, Status(status), by)
+            _change_status(order_id, Status(status), by)
 
 
 def cancel_order(*, order_id: UUID, by: UUID | None) -> None:
-    """Cancel, and want the stock released, in one commit.
+    """Cancel the order and ask for its stock to be released, in one transaction. An order is cancelled only once.
 
     Raises:
-        WrongStatus: it has been shipped, or is finished already.
+        WrongStatus: it has been shipped, or was rejected.
     """
-    with transaction.atomic():
-        now = timezone.now()
-        _move(
-            order_id,
-            Status.CANCELLED,
-            by,
-            wants=Wants.RELEASED,
-            due_at=now,
-            attempts=0,
-            hopeless=0,
-            parked_at=None,
-            claimed_until=now + INLINE_CLAIM,
-        )
+    now = timezone.now()
+    wishes = {"wants": Wants.RELEASED, "due_at": now, "attempts": 0, "claimed_until": now + INLINE_CLAIM}
+    try:
+        with transaction.atomic():
+            _change_status(order_id, Status.CANCELLED, by, **wishes)
+    except WrongStatus:
+        if not Order.objects.filter(pk=order_id, hidden_at=None, status=Status.CANCELLED).exists():
+            raise
 
 
 def hide_order(*, order_id: UUID) -> None:
-    """Take a finished order out of everyone's sight.
+    """Hide a finished order from everyone.
 
     Raises:
         WrongStatus: it is not finished.
@@ -146,15 +177,14 @@ def hide_order(*, order_id: UUID) -> None:
 
 
 def purge_idempotency_keys() -> int:
-    """Forget expired keys; how many."""
-    deleted, _by_model = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEY_LIFETIME).delete()
-    return deleted
+    """Delete expired keys, and return their number. No transaction is long, however many there are."""
+    return delete_in_batches(IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEY_LIFETIME))
 
 
-def _move(order_id: UUID, to: Status, by: UUID | None, **also: Any) -> None:
-    moved = Order.objects.filter(pk=order_id, hidden_at=None, status__in=MOVES.get(to, ())).update(
-        status=to, updated_at=timezone.now(), **also
+def _change_status(order_id: UUID, to: Status, by: UUID | None, **other_changes: Any) -> None:
+    changed = Order.objects.filter(pk=order_id, hidden_at=None, status__in=MOVES.get(to, ())).update(
+        status=to, updated_at=timezone.now(), **other_changes
     )
-    if not moved:
+    if not changed:
         raise WrongStatus
     OrderEvent.objects.create(order_id=order_id, status=to, by=by)

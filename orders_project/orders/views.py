@@ -1,136 +1,169 @@
-"""The orders service over HTTP, for the gateway. Another user's order does not exist."""
+"""The orders service over HTTP, for the gateway. To a user, other users' orders don't exist."""
 
+from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.generics import RetrieveDestroyAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from common.errors import Conflict
-from common.idempotency import REPLAYED, fingerprint, idempotency_key
+from common.api.answers import respond_with
+from common.api.errors import Conflict
+from common.api.idempotency import REPLAYED, fingerprint, idempotency_key
+from common.api.pagination import DEFAULT_PAGE_SIZE, KeysetPagination
+from common.api.views import AnsweringView, KeysetListView
 from common.identity import caller_of
-from common.pagination import paginate
 from common.upstream import deadline_of
 
 from . import services
+from .loading import load, load_all
 from .models import Order, Status
 from .outbox import deliver
 from .products_client import products_client
-from .serializers import OrderChange, OrderInput, OrderPage, OrderQuery, OrderSerializer
+from .serializers import MAX_LINES, OrderChange, OrderInput, OrderQuery, OrderSerializer
+
+MAX_LINES_ON_PAGE = DEFAULT_PAGE_SIZE * MAX_LINES
+
+
+# How each reason of products is worded: title and detail.
+REFUSALS: Mapping[str, tuple[Any, Any]] = {
+    "insufficient-stock": (
+        _("Insufficient stock"),
+        _("There is not enough in stock. Order less, or wait until there is more."),
+    ),
+    "unknown-product": (_("Unknown product"), _("There is no such product. Order again without it.")),
+    "mixed-currency": (
+        _("Mixed currencies"),
+        _("The products have prices in different currencies. Place one order for each currency."),
+    ),
+    "released": (_("Order released"), _("The order was cancelled before anything was reserved. Place a new one.")),
+}
 
 
 class OrderRejected(Conflict):
-    """The order exists, and products refused it; `slug` is products' reason."""
-
-    title = _("Order rejected")
+    """Products refused the order. The order exists all the same; `slug` is products' reason."""
 
     def __init__(self, order: Order) -> None:
         refusal = order.refusal or {}
-        self.slug = order.reason or "rejected"
-        super().__init__(refusal.get("detail"), items=refusal.get("items", []), order_id=str(order.pk))
+        self.slug = order.reason or "conflict"
+        self.title, detail = REFUSALS.get(self.slug, (Conflict.title, refusal.get("detail")))
+        super().__init__(detail, items=refusal.get("items", []), order_id=str(order.pk))
 
 
-class OrderListView(APIView):
+class OrdersView(AnsweringView):
     callers = ("gateway",)
+    serializer_class = OrderSerializer
 
-    @extend_schema(operation_id="orders_list", parameters=[OrderQuery], responses=OrderPage)
-    def get(self, request: Request) -> Response:
-        query = OrderQuery.read(request)
+    @property
+    def owner(self) -> UUID | None:
+        """The user whose orders the caller may see; None for all."""
+        caller = caller_of(self.request)
+        if caller.user_id is None and not caller.is_staff:
+            raise PermissionDenied(_("An order is somebody's. Ask on behalf of a user."))
+        return None if caller.is_staff else caller.user_id
+
+    def get_queryset(self) -> QuerySet[Order]:
+        return services.visible_orders(user_id=self.owner)
+
+    def find_order(self) -> Order:
+        return services.find_order(self.kwargs["order_id"], user_id=self.owner)
+
+    def get_object(self) -> Order:
+        return load(self.find_order())
+
+
+class OrderPagination(KeysetPagination):
+    """A page of large orders ends early, so that no page costs much more than one of the default size can."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        return load_all(super().paginate_queryset(queryset, request, view))
+
+    def fit(self, rows: list[Order]) -> int:
+        if len(rows) * MAX_LINES <= MAX_LINES_ON_PAGE:
+            return len(rows)
+        counts = services.line_counts(rows)
+        sums = accumulate(counts.get(order.pk, 0) for order in rows)
+        return max(1, sum(lines <= MAX_LINES_ON_PAGE for lines in sums))
+
+
+class OrderListView(OrdersView, KeysetListView):
+    pagination_class = OrderPagination
+    query_serializer_class = OrderQuery
+    ordering = "-created_at"
+
+    def filter_queryset(self, queryset: QuerySet[Order, Any]) -> QuerySet[Order, Any]:
         lookups = {
             "status": "status",
             "created_after": "created_at__gt",
             "created_before": "created_at__lt",
             "user_id": "user_id",
         }
-        orders = _orders(request).filter(**{lookups[name]: query[name] for name in lookups if name in query})
-        page = paginate(orders, path=request.path, query=query, ordering="-created_at")
-        return Response(OrderPage({"next": page.next, "previous": page.previous, "results": page.rows}).data)
+        return queryset.filter(**{lookups[name]: self.query[name] for name in lookups if name in self.query})
 
     @extend_schema(request=OrderInput, responses={201: OrderSerializer, 202: OrderSerializer})
     def post(self, request: Request) -> Response:
-        data = OrderInput(data=request.data)
-        data.is_valid(raise_exception=True)
-        placement = _placement(request, data.validated_data)
-        try:
-            order, replayed = services.place_order(placement)
-        except Order.DoesNotExist as error:
-            raise Http404 from error
+        data = OrderInput.read(request.data)
+        order, replayed = services.place_order(_placement(request, data))
         if order.status == Status.PENDING:
-            deliver(order.pk, products_client(), deadline_of(request))
-        return _placed(_visible(request, order.pk), replayed=replayed)
+            order = deliver(order, products_client(), deadline_of(request))
+        return _placed(order, replayed=replayed)
 
 
-class OrderView(APIView):
-    callers = ("gateway",)
-
-    @extend_schema(responses=OrderSerializer)
-    def get(self, request: Request, order_id: UUID) -> Response:
-        return Response(OrderSerializer(_visible(request, order_id)).data)
+class OrderView(OrdersView, RetrieveDestroyAPIView[Order]):
+    lookup_url_kwarg = "order_id"
 
     @extend_schema(request=OrderChange, responses=OrderSerializer)
     def patch(self, request: Request, order_id: UUID) -> Response:
-        _visible(request, order_id)
-        data = OrderChange(data=request.data)
-        data.is_valid(raise_exception=True)
+        self.find_order()
+        data = OrderChange.read(request.data)
         caller = caller_of(request)
-        if "status" in data.validated_data and not caller.is_staff:
-            raise PermissionDenied("Only staff move an order on.")
-        services.update_order(order_id=order_id, by=caller.user_id, changes=data.validated_data)
-        return Response(OrderSerializer(_visible(request, order_id)).data)
+        if "status" in data and not caller.is_staff:
+            raise PermissionDenied(_("Only staff move an order on. To stop it, cancel it."))
+        services.update_order(order_id=order_id, by=caller.user_id, changes=data)
+        return self.retrieve(request)
 
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, order_id: UUID) -> Response:
-        services.hide_order(order_id=_visible(request, order_id).pk)
-        return Response(status=204)
+    def perform_destroy(self, instance: Order) -> None:
+        services.hide_order(order_id=instance.pk)
 
 
-class CancelView(APIView):
-    callers = ("gateway",)
+class CancelView(OrdersView):
+    lookup_url_kwarg = "order_id"
 
     @extend_schema(request=None, responses=OrderSerializer)
     def post(self, request: Request, order_id: UUID) -> Response:
-        _visible(request, order_id)
+        self.find_order()
         services.cancel_order(order_id=order_id, by=caller_of(request).user_id)
-        deliver(order_id, products_client(), deadline_of(request))
-        return Response(OrderSerializer(_visible(request, order_id)).data)
-
-
-def _orders(request: Request) -> QuerySet[Order]:
-    caller = caller_of(request)
-    if caller.user_id is None and not caller.is_staff:  # for `visible_orders`, no user is all users
-        raise PermissionDenied("An order is somebody's.")
-    return services.visible_orders(user_id=None if caller.is_staff else caller.user_id)
-
-
-def _visible(request: Request, order_id: UUID) -> Order:
-    order = _orders(request).filter(pk=order_id).first()
-    if order is None:
-        raise Http404
-    return order
+        order = deliver(self.get_object(), products_client(), deadline_of(request))
+        return respond_with(OrderSerializer, order)
 
 
 def _placement(request: Request, values: dict[str, Any]) -> services.Placement:
     user_id = caller_of(request).user_id
     if user_id is None:
-        raise PermissionDenied("An order is somebody's.")
+        raise PermissionDenied(_("An order is somebody's. Ask on behalf of a user."))
     return services.Placement(
         user_id=user_id,
-        lines=tuple((item["product_id"], item["quantity"]) for item in values["items"]),
+        lines={item["product_id"]: item["quantity"] for item in values["items"]},
         note=values["note"],
         shipping_address=values["shipping_address"],
         key=idempotency_key(request),
-        fingerprint=fingerprint(values),
+        fingerprint=fingerprint({**values, "items": sorted(values["items"], key=_by_product)}),
     )
 
 
+def _by_product(item: dict[str, Any]) -> UUID:
+    product_id: UUID = item["product_id"]
+    return product_id
+
+
 def _placed(order: Order, *, replayed: bool) -> Response:
-    """201 for an order that products took, 202 for one it has not answered yet.
+    """201 for an order whose stock products holds, 202 for one that products hasn't answered yet.
 
     Raises:
         OrderRejected
@@ -141,4 +174,4 @@ def _placed(order: Order, *, replayed: bool) -> Response:
         rejected.headers = headers
         raise rejected
     status = 202 if order.status == Status.PENDING else 201
-    return Response(OrderSerializer(order).data, status=status, headers=headers)
+    return respond_with(OrderSerializer, order, status=status, headers=headers)

@@ -1,15 +1,17 @@
-"""What the products service reads and writes."""
+"""What the products service receives and answers."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from common.serializers import PageQuery, PageSerializer, StrictSerializer
+from common.api.serializers import PageQuery, StrictSerializer
+from common.catalogue import CurrencyField, SkuField
 
-from .models import SKU_FORMAT, Category, Product, Reservation, ReservationLine, StockMovement
+from .models import MAX_STOCK, Category, Product, Reservation, ReservationLine, StockMovement
 from .search import NEWEST_FIRST, ORDERINGS
 
 MAX_LINES = 100
+MAX_ORDERS = 20
 MAX_QUANTITY = 10_000
 
 
@@ -24,12 +26,8 @@ class CategoryInput(StrictSerializer, serializers.ModelSerializer[Category]):
     class Meta:
         model = Category
         fields = ("slug", "name", "description")
-        # The constraint decides, not a look-up before it.
+        # The database's constraint decides, not a query before the write.
         extra_kwargs = {"slug": {"required": False, "validators": []}}
-
-
-class CategoryPage(PageSerializer):
-    results = CategorySerializer(many=True)
 
 
 class ProductSerializer(serializers.ModelSerializer[Product]):
@@ -53,30 +51,23 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
 
 
 class ProductInput(StrictSerializer, serializers.ModelSerializer[Product]):
-    """A product as staff write it; `stock` is the ledger's."""
+    """The fields that staff may change. `stock` is changed by ledger rows only."""
 
+    sku = SkuField()  # the database's constraint decides who gets it, not a query before the write
+    currency = CurrencyField(required=False)
     category = serializers.SlugRelatedField(slug_field="slug", queryset=Category.objects.all())
 
     class Meta:
         model = Product
         fields: tuple[str, ...] = ("sku", "name", "description", "price", "currency", "category")
-        # The constraint decides who has a SKU, not a look-up before it.
-        extra_kwargs = {"sku": {"validators": [SKU_FORMAT]}}
 
 
 class NewProductInput(ProductInput):
-    """A new product may bring its first stock."""
+    """A new product may have a first stock."""
 
     class Meta(ProductInput.Meta):
         fields = (*ProductInput.Meta.fields, "stock")
-        extra_kwargs: dict[str, Any] = {
-            **ProductInput.Meta.extra_kwargs,
-            "stock": {"max_value": 1_000_000_000},
-        }
-
-
-class ProductPage(PageSerializer):
-    results = ProductSerializer(many=True)
+        extra_kwargs = {"stock": {"max_value": MAX_STOCK}}
 
 
 class ProductQuery(PageQuery):
@@ -105,10 +96,6 @@ class MovementInput(StrictSerializer):
         return delta
 
 
-class MovementPage(PageSerializer):
-    results = MovementSerializer(many=True)
-
-
 class WantedInput(StrictSerializer):
     product_id = serializers.UUIDField()
     quantity = serializers.IntegerField(min_value=1, max_value=MAX_QUANTITY)
@@ -123,6 +110,19 @@ class ReservationInput(StrictSerializer):
         return items
 
 
+class BatchedReservationInput(ReservationInput):
+    order_id = serializers.UUIDField()
+
+
+class ReservationBatchInput(StrictSerializer):
+    orders: Any = serializers.ListSerializer(child=BatchedReservationInput(), min_length=1, max_length=MAX_ORDERS)
+
+    def validate_orders(self, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len({order["order_id"] for order in orders}) < len(orders):
+            raise serializers.ValidationError("An order is named twice.", code="repeated")
+        return orders
+
+
 class ReservationLineSerializer(serializers.ModelSerializer[ReservationLine]):
     product_id = serializers.UUIDField(read_only=True)
 
@@ -133,9 +133,13 @@ class ReservationLineSerializer(serializers.ModelSerializer[ReservationLine]):
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
-    items = ReservationLineSerializer(many=True, source="lines", read_only=True)
+    items = ReservationLineSerializer(many=True, source="loaded_lines", read_only=True)
 
     class Meta:
         model = Reservation
         fields = ("order_id", "state", "currency", "items", "refusal")
         read_only_fields = fields
+
+
+class ReservationBatchSerializer(serializers.Serializer[Any]):
+    results = ReservationSerializer(many=True)

@@ -1,4 +1,4 @@
-"""What staff can do with the catalogue and its stock. Each function owns its transaction."""
+"""What staff can do with the catalogue and the stock. Each function owns its transaction."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,54 +7,60 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError, Sum
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
-from common.errors import Conflict, PreconditionFailed
-from common.idempotency import KeyReused
+from common.api.errors import Conflict, PreconditionFailed
+from common.api.idempotency import KeyReused
+from common.catalogue import DEFAULT_CURRENCY, check_price
+from common.keys import keys_of
 
 from .models import MAX_STOCK, Category, Product, StockMovement
-from .search import visible_products
+from .search import INDEX, visible_products
 
 
 class SkuTaken(Conflict):
     slug = "sku-taken"
     title = _("SKU taken")
-    default_detail = _("Another product has this SKU, or had it.")
+    default_detail = _("Another product has this SKU, or had it. Choose another one.")
 
 
 class SlugTaken(Conflict):
     slug = "slug-taken"
     title = _("Slug taken")
-    default_detail = _("Another category has this slug.")
+    default_detail = _("Another category has this slug. Choose another one.")
 
 
 class CategoryInUse(Conflict):
     slug = "category-in-use"
     title = _("Category in use")
-    default_detail = _("The category still has products, hidden ones included.")
+    default_detail = _("The category still has products, hidden ones included. Move them to another category first.")
 
 
 class InsufficientStock(Conflict):
     slug = "insufficient-stock"
     title = _("Insufficient stock")
-    default_detail = _("There is not that much in stock.")
+    default_detail = _("There is not that much in stock. Take less.")
 
 
-Precondition = Callable[[Product], bool]
+Precondition = Callable[[Any], bool]  # of a product or a category, in the version that is locked
 
 
 def create_product(*, stock: int = 0, by: UUID | None, **fields: Any) -> Product:
-    """A new product; its first stock is the first row of its ledger.
+    """A new product. Its first stock is the first row of its ledger.
 
     Raises:
-        SkuTaken
+        SkuTaken: in any combination of upper and lower case.
+        ValidationError: the price has more decimals than its currency.
     """
+    check_price(fields["price"], fields.get("currency", DEFAULT_CURRENCY))
     try:
         with transaction.atomic():
             product = Product.objects.create(stock=stock, **fields)
+            INDEX.write(product)
             if stock:
                 StockMovement.objects.create(product=product, delta=stock, reason="initial stock", by=by)
             return product
@@ -63,28 +69,34 @@ def create_product(*, stock: int = 0, by: UUID | None, **fields: Any) -> Product
 
 
 def update_product(*, product_id: UUID, changes: dict[str, Any], precondition: Precondition) -> Product:
-    """The product with `changes`, never to its stock. `precondition` sees the locked row.
+    """Change a product, but never its stock. `precondition` is checked on the locked row.
 
     Raises:
-        Product.DoesNotExist, PreconditionFailed, SkuTaken
+        Http404, PreconditionFailed, SkuTaken
+        ValidationError: the price has more decimals than its currency.
     """
     try:
         with transaction.atomic():
             product = _lock_product(product_id, precondition)
-            for name, value in changes.items():
-                setattr(product, name, value)
+            changed = [name for name, value in changes.items() if getattr(product, name) != value]
+            for name in changed:
+                setattr(product, name, changes[name])
+            if {"price", "currency"} & set(changed):
+                check_price(product.price, product.currency)
             product.updated_at = timezone.now()
-            product.save(update_fields=[*changes, "updated_at"])
+            product.save(update_fields=[*changed, *keys_of(Product, changed), "updated_at"])
+            if INDEX.is_about(changed):
+                INDEX.write(product)
             return product
     except IntegrityError as error:
         raise SkuTaken from error
 
 
 def hide_product(*, product_id: UUID, precondition: Precondition) -> None:
-    """Take the product out of the catalogue for good; what orders hold of it can still be released.
+    """Hide the product for good. Stock that is reserved for orders can still be released.
 
     Raises:
-        Product.DoesNotExist, PreconditionFailed
+        Http404, PreconditionFailed
     """
     with transaction.atomic():
         product = _lock_product(product_id, precondition)
@@ -94,7 +106,7 @@ def hide_product(*, product_id: UUID, precondition: Precondition) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What a ledger row is to say."""
+    """The content of a new ledger row."""
 
     product_id: UUID
     delta: int
@@ -103,18 +115,18 @@ class Movement:
 
 
 def move_stock(movement: Movement, *, key: str | None, precondition: Precondition) -> tuple[StockMovement, bool]:
-    """The ledger row that changed the stock by `delta` (not 0), and whether it is a replay of `key`.
+    """Change the stock by `delta` (not 0). Returns the ledger row, and whether `key` had made it before.
 
     Raises:
-        Product.DoesNotExist, PreconditionFailed, KeyReused
+        Http404, PreconditionFailed, KeyReused
         InsufficientStock: the stock would fall below 0.
-        ValidationError: with what orders hold it would rise above `MAX_STOCK`.
+        ValidationError: together with reserved stock it would rise above `MAX_STOCK`.
     """
     if earlier := _replayed(movement, key):
         return earlier, True
     try:
         with transaction.atomic():
-            # The row comes first: its key makes a second request with it wait, and then fail.
+            # First the row: a second request with the same key waits for it, and then fails.
             row = StockMovement.objects.create(**asdict(movement), idempotency_key=key)
             _change_stock(movement, precondition)
             return row, False
@@ -134,7 +146,7 @@ def _replayed(movement: Movement, key: str | None) -> StockMovement | None:
 def _change_stock(movement: Movement, precondition: Precondition) -> None:
     product = _lock_product(movement.product_id, precondition)
     delta = movement.delta
-    # The ledger, with this row in it, and not the stock: what orders hold must fit back in.
+    # Checks the ledger including this row, and not the stock: reserved stock may come back.
     if delta > 0 and product.movements.aggregate(total=Sum("delta"))["total"] > MAX_STOCK:
         raise ValidationError({"delta": [_("The stock would pass its limit.")]})
     if not Product.objects.filter(pk=product.pk, stock__gte=-delta).update(
@@ -148,11 +160,11 @@ def _shortage(product: Product, delta: int) -> dict[str, Any]:
 
 
 def create_category(*, name: str, slug: str = "", **fields: Any) -> Category:
-    """A new category; without a `slug` it is made of the name.
+    """A new category. Without a `slug`, one is made from the name.
 
     Raises:
         SlugTaken
-        ValidationError: the name has nothing to make a slug of.
+        ValidationError: no slug can be made from the name.
     """
     slug = slug or slugify(name)[:60]
     if not slug:
@@ -164,11 +176,11 @@ def create_category(*, name: str, slug: str = "", **fields: Any) -> Category:
         raise SlugTaken from error
 
 
-def update_category(*, slug: str, changes: dict[str, Any]) -> Category:
-    """Raises `Category.DoesNotExist` or `SlugTaken`."""
+def update_category(*, slug: str, changes: dict[str, Any], precondition: Precondition) -> Category:
+    """Raises `Http404`, `PreconditionFailed` or `SlugTaken`."""
     try:
         with transaction.atomic():
-            category = Category.objects.select_for_update().get(slug=slug)
+            category = _lock_category(slug, precondition)
             for name, value in changes.items():
                 setattr(category, name, value)
             category.save()
@@ -177,17 +189,24 @@ def update_category(*, slug: str, changes: dict[str, Any]) -> Category:
         raise SlugTaken from error
 
 
-def delete_category(*, slug: str) -> None:
-    """Raises `Category.DoesNotExist` or `CategoryInUse`."""
+def delete_category(*, slug: str, precondition: Precondition) -> None:
+    """Raises `Http404`, `PreconditionFailed` or `CategoryInUse`."""
     try:
         with transaction.atomic():
-            Category.objects.get(slug=slug).delete()
+            _lock_category(slug, precondition).delete()
     except (ProtectedError, IntegrityError) as error:
         raise CategoryInUse from error
 
 
+def _lock_category(slug: str, precondition: Precondition) -> Category:
+    category = get_object_or_404(Category.objects.select_for_update(), slug=slug)
+    if not precondition(category):
+        raise PreconditionFailed
+    return category
+
+
 def _lock_product(product_id: UUID, precondition: Precondition) -> Product:
-    product = visible_products().select_for_update(of=("self",)).get(pk=product_id)
+    product = get_object_or_404(visible_products().select_for_update(of=("self",)), pk=product_id)
     if not precondition(product):
         raise PreconditionFailed
     return product

@@ -1,4 +1,4 @@
-"""The same paths as the gateway's, without /api; `reservations/` is for orders, `audit/` for the operator."""
+"""The gateway's paths without /api. `reservations/` is for the orders service, `audit/` for the operator."""
 
 from django.urls import path
 
@@ -10,9 +10,12 @@ urlpatterns = [
     path("products/", views.ProductListView.as_view()),
     path("products/<uuid:product_id>/", views.ProductView.as_view()),
     path("products/<uuid:product_id>/stock/", views.StockView.as_view()),
+    path("reservations/", views.ReservationBatchView.as_view()),
     path("reservations/<uuid:order_id>/", views.ReservationView.as_view()),
-    path("audit/stock/", audit.StockAuditView.as_view()),
-    path("audit/stock/<uuid:product_id>/", audit.ProductAuditView.as_view()),
-    path("audit/reservations/", audit.ReservationsAuditView.as_view()),
-    path("audit/reservations/<uuid:order_id>/", audit.ReservationAuditView.as_view()),
+    path("audit/stock/", audit.StockAudit.as_view({"get": "list"})),
+    path("audit/stock/<uuid:product_id>/", audit.StockAudit.as_view({"get": "retrieve"})),
+    path("audit/reservations/", audit.ReservationAudit.as_view({"get": "list"})),
+    path(
+        "audit/reservations/<uuid:order_id>/", audit.ReservationAudit.as_view({"get": "retrieve", "delete": "destroy"})
+    ),
 ]

@@ -1,8 +1,13 @@
-from hypothesis import settings
-from hypothesis.configuration import set_hypothesis_home_dir
+import pytest
 
-from common.settings import state_dir
+from common import storage
+from common.storage import StorageWatch
+from tests.support.properties import load_profile
 
-settings.register_profile("plaza", deadline=None, database=None)
-settings.load_profile("plaza")
-set_hypothesis_home_dir(state_dir() / "hypothesis")  # else it writes into the checkout
+load_profile()
+
+
+@pytest.fixture(autouse=True)
+def _storage_without_a_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test's requests met is not what the next one's `/health/ready` says."""
+    monkeypatch.setattr(storage, "watch", StorageWatch())

@@ -13,8 +13,20 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from common import tracing
-from common.identity import Caller, NamedCallers, StaffOnly, StaffWrites, TokenIssuer, caller_of, key_id, read_token
+from common import identity
+from common.identity import (
+    Caller,
+    NamedCallers,
+    StaffOnly,
+    StaffWrites,
+    TokenIssuer,
+    caller_of,
+    key_id,
+    key_of,
+    read_token,
+)
+from common.observability import tracing
+from tests.support.clock import Clock
 
 GATEWAY_KEY, ORDERS_KEY = (
     "gateway and products share this key, nobody else",
@@ -22,6 +34,7 @@ GATEWAY_KEY, ORDERS_KEY = (
 )
 KEYS = {"gateway": GATEWAY_KEY, "orders": ORDERS_KEY}
 USER = UUID("01890000-0000-7000-8000-000000000001")
+OTHER_USER = UUID("01890000-0000-7000-8000-000000000002")
 HS512_KEY = "x" * 64
 
 
@@ -63,10 +76,59 @@ def test_a_token_holds_exactly_what_the_contract_says() -> None:
     }
 
 
+def test_a_user_gets_the_same_token_for_half_its_lifetime() -> None:
+    clock = Clock()
+    issuer = TokenIssuer("gateway", "products", GATEWAY_KEY, clock)
+    first = issuer.issue(USER)
+    clock.advance(29.9)
+    assert issuer.issue(USER) == first
+    clock.advance(0.1)
+    assert issuer.issue(USER) != first
+
+
+def test_no_token_from_the_future_is_used_once_the_clock_is_set_back() -> None:
+    clock = Clock()
+    right = clock()
+    issuer = TokenIssuer("gateway", "products", GATEWAY_KEY, clock)
+    clock.advance(20_000)
+    issuer.issue(USER)
+    clock.advance(-20_000)
+    claims = jwt.decode(issuer.issue(USER), options={"verify_signature": False})
+    assert claims["iat"] == int(right)
+
+
+def test_tokens_for_different_rights_differ() -> None:
+    issuer = TokenIssuer("gateway", "products", GATEWAY_KEY, Clock())
+    users = (USER, OTHER_USER, None)
+    assert len({issuer.issue(user, is_staff=is_staff) for user in users for is_staff in (True, False)}) == 6
+    assert issuer.issue(USER) != TokenIssuer("gateway", "orders", GATEWAY_KEY, Clock()).issue(USER)
+
+
+def test_a_verified_token_is_remembered_until_the_second_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = issuer().issue(USER)
+    refused_at = jwt.decode(token, options={"verify_signature": False})["exp"] + 10
+    read_token(token, "products", KEYS)
+    monkeypatch.setattr(identity, "_verify", lambda *arguments: (Caller("afresh"), 0))
+    for now, caller in ((refused_at - 0.01, Caller("gateway", USER)), (refused_at, Caller("afresh"))):
+        assert read_token(token, "products", KEYS, lambda now=now: now) == caller
+
+
+def test_a_remembered_token_opens_nothing_else() -> None:
+    token = issuer().issue(USER)
+    read_token(token, "products", KEYS)
+    for audience, keys in (
+        ("orders", KEYS),
+        ("products", {"gateway": OTHER_KEY}),
+        ("products", {"orders": ORDERS_KEY}),
+    ):
+        with pytest.raises(jwt.InvalidTokenError):
+            read_token(token, audience, keys)
+
+
 OTHER_KEY = "another-key-of-the-gateway-for-products-1234"
 
 
-def test_of_a_ring_the_first_key_signs_and_each_verifies() -> None:
+def test_the_first_key_of_a_ring_signs_and_each_key_verifies() -> None:
     old = TokenIssuer("gateway", "products", GATEWAY_KEY).issue()
     new = TokenIssuer("gateway", "products", f"{OTHER_KEY}\n{GATEWAY_KEY}").issue()
     assert jwt.get_unverified_header(new)["kid"] == key_id(OTHER_KEY)
@@ -74,19 +136,20 @@ def test_of_a_ring_the_first_key_signs_and_each_verifies() -> None:
     assert read_token(old, "products", ring) == read_token(new, "products", ring) == Caller("gateway")
 
 
-def test_a_key_that_left_the_ring_verifies_nothing_any_more() -> None:
+def test_a_key_removed_from_the_ring_verifies_nothing() -> None:
     old = TokenIssuer("gateway", "products", GATEWAY_KEY).issue()
+    read_token(old, "products", KEYS)  # so it is remembered
     with pytest.raises(jwt.InvalidTokenError):
         read_token(old, "products", {"gateway": OTHER_KEY})
 
 
 @pytest.mark.parametrize("seconds_ago", [0, 55, 65, -5])
-def test_a_token_is_taken_within_its_life_and_the_leeway(seconds_ago: float) -> None:
+def test_a_token_is_valid_within_its_lifetime_and_the_leeway(seconds_ago: float) -> None:
     assert read_token(issuer(seconds_ago).issue(), "products", KEYS) == Caller("gateway")
 
 
 @pytest.mark.parametrize("seconds_ago", [75, 3600, -15, -3600])
-def test_a_token_expired_or_not_yet_valid_beyond_the_leeway_is_refused(seconds_ago: float) -> None:
+def test_a_token_outside_its_lifetime_and_the_leeway_is_refused(seconds_ago: float) -> None:
     with pytest.raises(jwt.InvalidTokenError):
         read_token(issuer(seconds_ago).issue(), "products", KEYS)
 
@@ -124,7 +187,7 @@ def test_a_token_expired_or_not_yet_valid_beyond_the_leeway_is_refused(seconds_a
         {"sub": [str(USER)]},
     ],
 )
-def test_a_token_with_another_claim_or_without_one_is_refused(changed: dict[str, Any]) -> None:
+def test_a_token_with_a_wrong_or_missing_claim_is_refused(changed: dict[str, Any]) -> None:
     assert read_token(signed(), "products", KEYS) == Caller("gateway", USER, is_staff=True)
     with pytest.raises(jwt.InvalidTokenError):
         read_token(signed(**changed), "products", KEYS)
@@ -148,19 +211,19 @@ def test_a_token_with_another_claim_or_without_one_is_refused(changed: dict[str,
         lambda token: "..",
     ],
 )
-def test_what_is_no_token_of_its_issuer_is_refused(spoil: Callable[[str], str]) -> None:
+def test_a_spoiled_token_is_refused(spoil: Callable[[str], str]) -> None:
     with pytest.raises(jwt.InvalidTokenError):
         read_token(spoil(signed()), "products", KEYS)
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_another_algorithm_is_refused_even_under_the_right_key(algorithm: str) -> None:
+def test_another_algorithm_is_refused_even_with_the_right_key(algorithm: str) -> None:
     with pytest.raises(jwt.InvalidAlgorithmError):
         read_token(signed(HS512_KEY, algorithm), "products", {"gateway": HS512_KEY})
 
 
 @pytest.mark.parametrize("is_staff", ["true", 1, [True], {}, None, ..., False])
-def test_staff_is_who_the_token_calls_so_in_so_many_words(is_staff: Any) -> None:
+def test_only_the_value_true_makes_staff(is_staff: Any) -> None:
     assert read_token(signed(is_staff=is_staff), "products", KEYS).is_staff is False
 
 
@@ -203,14 +266,14 @@ def as_staff(is_staff: bool = True) -> str:
     return f"Bearer {issuer().issue(USER, is_staff=is_staff)}"
 
 
-def test_a_named_caller_is_let_in_and_known() -> None:
+def test_a_permitted_caller_is_let_in_and_known() -> None:
     trace = tracing.begin_trace()
     response = call(EchoView, as_staff())
     assert (response.status_code, response.data) == (200, {"service": "gateway", "user": USER, "staff": True})
     assert trace.notes == {"caller": "gateway", "user_id": str(USER)}
 
 
-def test_a_caller_without_a_user_is_noted_without_one() -> None:
+def test_a_caller_without_a_user_is_logged_without_one() -> None:
     trace = tracing.begin_trace()
     assert call(EchoView, f"bearer {issuer().issue()}").status_code == 200
     assert trace.notes == {"caller": "gateway", "user_id": None}
@@ -229,14 +292,14 @@ def test_a_caller_without_a_user_is_noted_without_one() -> None:
         "Bearer \xff",
     ],
 )
-def test_whoever_proves_nothing_gets_401_with_a_challenge(authorization: str | None) -> None:
+def test_a_request_without_a_valid_token_is_401_with_a_challenge(authorization: str | None) -> None:
     trace = tracing.begin_trace()
     response = call(EchoView, authorization)
     assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="products"')
     assert trace.notes == {}
 
 
-def test_a_token_without_its_scheme_or_of_another_caller_proves_nothing() -> None:
+def test_a_token_without_its_scheme_or_of_another_caller_is_refused() -> None:
     assert [call(EchoView, text).status_code for text in (signed(), f"Bearer {signed(ORDERS_KEY)}")] == [401, 401]
 
 
@@ -247,7 +310,7 @@ def test_a_refused_token_does_not_say_why() -> None:
     assert details == {"The internal token is not valid here."}
 
 
-def test_a_caller_that_the_view_does_not_name_gets_403() -> None:
+def test_a_caller_that_the_view_does_not_name_is_403() -> None:
     token = TokenIssuer("orders", "products", ORDERS_KEY).issue(USER, is_staff=True)
     for view in (EchoView, StaffOnlyView, StaffWritesView):
         response = call(view, f"Bearer {token}")
@@ -263,7 +326,7 @@ def test_a_view_that_names_nobody_lets_nobody_in(view: type[APIView]) -> None:
 def test_staff_only_is_for_staff() -> None:
     assert call(StaffOnlyView, as_staff()).status_code == 200
     refused = call(StaffOnlyView, as_staff(False))
-    assert (refused.status_code, refused.data["detail"]) == (403, "Only staff may do this.")
+    assert (refused.status_code, refused.data["detail"]) == (403, "Only staff may do this. Sign in as staff.")
 
 
 def test_staff_write_and_everyone_reads() -> None:
@@ -275,7 +338,7 @@ def test_staff_write_and_everyone_reads() -> None:
     assert outcomes == {("get", True): 200, ("get", False): 200, ("post", True): 200, ("post", False): 403}
 
 
-def test_a_user_that_is_no_caller_is_not_let_in() -> None:
+def test_a_user_who_is_no_caller_is_not_let_in() -> None:
     request = Request(APIRequestFactory().get("/"))
     request.user = object()  # type: ignore[assignment]
     assert NamedCallers().has_permission(request, EchoView()) is False
@@ -284,3 +347,11 @@ def test_a_user_that_is_no_caller_is_not_let_in() -> None:
 def test_a_caller_counts_as_a_user() -> None:
     caller = Caller("gateway", USER)
     assert (caller.pk, caller.is_authenticated, caller.is_active) == (USER, True, True)
+
+
+def test_a_token_that_names_an_unknown_key_is_read_with_none() -> None:
+    of_the_first = jwt.encode(claims(), GATEWAY_KEY, headers={"kid": key_id("a key that was taken out of the ring")})
+    with pytest.raises(jwt.InvalidTokenError):
+        key_of(of_the_first, f"{GATEWAY_KEY}\n{ORDERS_KEY}")
+    unnamed = jwt.encode(claims(), GATEWAY_KEY)
+    assert key_of(unnamed, f"{GATEWAY_KEY}\n{ORDERS_KEY}") == GATEWAY_KEY

@@ -2,18 +2,18 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import connection
 from gunicorn.config import Config
 
 from common.management.commands import serve
+from common.server.caretaker import LISTENERS_VARIABLE, TABLES_VARIABLE
+from common.server.limits import Limits
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[serve.Server]:
     """The servers that were run, without a socket being opened."""
     servers: list[serve.Server] = []
     monkeypatch.setattr(serve.Server, "run", lambda server: servers.append(server))
+    monkeypatch.setattr(serve, "make_tables", lambda: None)
     return servers
 
 
@@ -29,7 +30,7 @@ def options(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_that_is_none_is_refused(served: list[serve.Server], port: int) -> None:
+def test_an_invalid_port_is_refused(served: list[serve.Server], port: int) -> None:
     with pytest.raises(CommandError, match=r"^--port takes a number from 1 to 65535\.$"):
         call_command("serve", port=port)
     assert served == []
@@ -56,35 +57,49 @@ def test_several_workers_are_refused_where_they_would_need_what_is_missing(
     assert [server.options["workers"] for server in served] == [1, 2]
 
 
-def test_the_port_must_be_named(served: list[serve.Server]) -> None:
-    with pytest.raises(CommandError, match="--port"):
-        call_command("serve")
+def test_a_variable_says_how_many_workers_unless_the_command_does(
+    served: list[serve.Server], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{settings.SERVICE_NAME.upper()}_WORKERS", "3")
+    settings.SEVERAL_WORKERS_NEED = ""
+    call_command("serve", port=8002)
+    call_command("serve", port=8002, workers=2)
+    assert [server.options["workers"] for server in served] == [3, 2]
+
+
+def test_who_needs_more_connections_than_there_are_is_refused(
+    served: list[serve.Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(threads: int, workers: int) -> None:
+        raise ImproperlyConfigured(f"{threads} × {workers}")
+
+    monkeypatch.setattr(serve, "check_room", refuse)
+    with pytest.raises(CommandError, match=r"^16 × 1$"):
+        call_command("serve", port=8002, threads=16)
     assert served == []
 
 
-@pytest.mark.django_db(transaction=True)
-def test_tables_are_made_under_the_lock_and_connections_closed_before_it_serves(
-    served: list[serve.Server], monkeypatch: pytest.MonkeyPatch
+def test_the_port_is_the_projects_own_unless_another_is_named(served: list[serve.Server]) -> None:
+    call_command("serve")
+    call_command("serve", port=9002)
+    assert [server.options["port"] for server in served] == [8002, 9002]
+
+
+def test_tables_are_made_before_it_serves_unless_the_process_before_has_done_that(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order: list[str] = []
-
-    @contextmanager
-    def lock() -> Iterator[None]:
-        order.append("locked")
-        yield
-        order.append("unlocked")
-
-    monkeypatch.setattr(serve, "migration_lock", lock)
-    monkeypatch.setattr(serve, "call_command", lambda name, **options: order.append(f"{name} {options}"))
-    monkeypatch.setattr(serve.Server, "run", lambda self: order.append(f"run {connection.connection}"))
-    connection.ensure_connection()
+    monkeypatch.setattr(serve, "make_tables", lambda: order.append("tables"))
+    monkeypatch.setattr(serve.Server, "run", lambda self: order.append("run"))
+    monkeypatch.setenv(TABLES_VARIABLE, "true")
     call_command("serve", port=8002)
-    assert order == ["locked", "migrate {'interactive': False, 'verbosity': 0}", "unlocked", "run None"]
+    call_command("serve", port=8002)
+    assert order == ["run", "tables", "run"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_defaults_are_loopback_and_the_projects_threads(served: list[serve.Server], settings: Any) -> None:
-    settings.THREADS = 5
+    settings.SERVER_LIMITS = Limits(threads=5)
     call_command("serve", "--port", "8002", stdout=io.StringIO())
     [server] = served
     chosen = {name: server.options[name] for name in ("host", "port", "workers", "threads")}
@@ -94,8 +109,8 @@ def test_the_defaults_are_loopback_and_the_projects_threads(served: list[serve.S
 def test_gunicorn_is_set_up_as_the_design_says() -> None:
     config = serve.Server(options(host="0.0.0.0", workers=2)).cfg
     assert (config.address, config.workers, config.threads) == ([("0.0.0.0", 8002)], 2, 16)
-    assert (config.worker_class_str, config.preload_app) == ("gthread", True)
-    assert (config.keepalive, config.timeout, config.graceful_timeout) == (75, 60, 10)
+    assert (config.worker_class_str, config.preload_app) == ("common.server.worker.Worker", True)
+    assert config.graceful_timeout == 9
     assert config.forwarded_allow_ips == []
     assert (config.accesslog, config.logger_class) == (None, serve.PropagatingLogger)
     assert (config.control_socket_disable, config.proc_name) == (True, "plaza-products")
@@ -122,11 +137,17 @@ def test_gunicorns_messages_go_where_all_others_do(settings: Any, caplog: pytest
     assert [record.getMessage() for record in caplog.records] == ["Worker exiting"]
 
 
-def test_what_is_no_http_is_logged_without_its_words(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
-    settings.LOG_LEVEL = "WARNING"
-    logger = serve.PropagatingLogger(Config())
-    logger.warning("Invalid request from ip=::1: Invalid HTTP Header: 'Authorization Bearer a.b.c'")
-    assert [record.getMessage() for record in caplog.records] == ["Invalid request from ip=::1"]
+def test_the_time_for_saying_that_it_ends_is_part_of_the_time_to_end(settings: Any) -> None:
+    settings.SERVER_LIMITS = Limits(notice_s=2.5)
+    server = serve.Server(options(threads=7))
+    assert server.cfg.graceful_timeout == 6
+    assert server.limits == Limits(notice_s=2.5, threads=7)
+
+
+def test_it_listens_where_the_process_before_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LISTENERS_VARIABLE, "5,6")
+    assert serve.Server(options()).cfg.address == [5, 6]
+    assert serve.Server(options()).cfg.address == [("127.0.0.1", 8002)]
 
 
 class Restarted(Exception):
@@ -147,7 +168,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
     monkeypatch.setattr(serve.os, "execv", execv)
     monkeypatch.setattr(serve.sys, "orig_argv", ["python3", "-B", "manage.py", "serve", "--workers", "2"])
-    monkeypatch.setattr(serve.BaseApplication, "run", lambda self: did.append("ran"))
+    monkeypatch.setattr(serve, "Arbiter", lambda server: SimpleNamespace(run=lambda: did.append("ran")))
     return did
 
 
@@ -165,11 +186,3 @@ def test_one_worker_keeps_its_metrics_to_itself(started: list[str]) -> None:
     serve.Server(options(workers=1)).run()
     assert started == ["ran"]
     assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == ""
-    assert serve.Server(options(workers=1)).cfg.child_exit.__module__ == "gunicorn.config"
-
-
-def test_a_worker_that_ends_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    forgotten: list[int] = []
-    monkeypatch.setattr(serve.metrics, "forget_process", forgotten.append)
-    serve.Server(options(workers=2)).cfg.child_exit(None, SimpleNamespace(pid=4711))
-    assert forgotten == [4711]

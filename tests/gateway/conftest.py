@@ -7,28 +7,42 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings as configured
 from django.test import Client
 from django.utils import timezone
 
 from common.resilience import Policy, Transition
+from common.upstream import Prober
 from gateway_project.auth.models import Session
 from gateway_project.auth.tokens import TokenPair, make_pair
-from gateway_project.routing import cache, shared, upstreams
+from gateway_project.store import backends, cache, fallback
+from gateway_project.upstreams import client
+from gateway_project.upstreams.signals import circuit_changed
 from tests.gateway.clients import BeginSession, signed_in
-from tests.gateway.examples import STAFF_ID, USER_ID
 from tests.gateway.fakes import FakeService, Services
+from tests.support.examples import STAFF_ID, USER_ID
+from tests.support.properties import load_profile
+
+load_profile()
+
+# These cut connections to a server.
+collect_ignore = (
+    ["auth/test_revocation_connection.py"] if configured.DATABASES["default"]["ENGINE"] == "common.sqlite" else []
+)
 
 
 @pytest.fixture(autouse=True)
 def services(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    played = Services(FakeService("users"), FakeService("products"), FakeService("orders"))
+    played = Services({name: FakeService(name) for name in settings.UPSTREAMS})
 
     def transport(name: str, base_url: str, policy: Policy) -> FakeService:
         return played[name]
 
     monkeypatch.setattr("common.upstream.client.Transport", transport)
+    monkeypatch.setattr(client, "Transport", transport)
+    monkeypatch.setattr(Prober, "wake", Prober.probe)  # at once instead of in a thread of its own
     settings.UPSTREAMS = {
-        name: {**config, "policy": replace(config["policy"], backoff_base_s=0.0, backoff_cap_s=0.0)}
+        name: {**config, "lanes": {lane: _without_pauses(policy) for lane, policy in config["lanes"].items()}}
         for name, config in settings.UPSTREAMS.items()
     }
     _forget_upstreams()
@@ -50,18 +64,36 @@ def _clean_process(settings: Any) -> Iterator[None]:
 def transitions(monkeypatch: pytest.MonkeyPatch) -> list[Transition]:
     """What the circuits announced, instead of rows that a thread writes when it likes."""
     announced: list[Transition] = []
-    monkeypatch.setattr(upstreams, "record_transition", announced.append)
+
+    def receive(transition: Transition, **signal: object) -> None:
+        announced.append(transition)
+
+    monkeypatch.setattr(circuit_changed, "receivers", [])
+    circuit_changed.connect(receive, weak=False)
     return announced
 
 
+@pytest.fixture(autouse=True)
+def _patient_with_redis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real Redis may take longer on a busy machine than a request could wait for it."""
+    if request.node.get_closest_marker("redis"):
+        monkeypatch.setattr(backends, "CONNECT_TIMEOUT_S", 5.0)
+        monkeypatch.setattr(backends, "ANSWER_TIMEOUT_S", 5.0)
+
+
+def _without_pauses(policy: Policy) -> Policy:
+    return replace(policy, backoff_base_s=0.0, backoff_cap_s=0.0)
+
+
 def _forget_what_is_shared() -> None:
-    shared.store.cache_clear()
-    cache.answers.cache_clear()
+    fallback.store.cache_clear()
+    cache.answer_cache.cache_clear()
 
 
 def _forget_upstreams() -> None:
-    upstreams.upstream.cache_clear()
-    upstreams.issuer.cache_clear()
+    client.upstream.cache_clear()
+    client.prober.cache_clear()
+    client.issuer.cache_clear()
 
 
 @pytest.fixture

@@ -42,11 +42,14 @@ class FakeService:
     calls: list[Call] = field(default_factory=list)
     replies: dict[tuple[str, str], Reply] = field(default_factory=dict)
     otherwise: Reply | None = None
+    is_ready: bool = True
 
     def on(self, method: str, path: str, reply: Reply) -> None:
         self.replies[method, path] = reply
 
     def exchange(self, call: Call, deadline: Deadline) -> Answer:
+        if call.path == "/health/ready":  # the prober's question is nobody's call
+            return answer(200 if self.is_ready else 503)
         self.calls.append(call)
         reply = self.replies.get((call.method, call.path), self.otherwise)
         if reply is None:
@@ -71,18 +74,13 @@ class FakeService:
         return dict(jwt.decode(token, key, ["HS256"], audience=self.name, issuer="gateway"))
 
 
-@dataclass(frozen=True)
-class Services:
-    users: FakeService
-    products: FakeService
-    orders: FakeService
+class Services(dict[str, FakeService]):
+    """The played services by their names, which are attributes too."""
 
-    def __getitem__(self, name: str) -> FakeService:
-        service = getattr(self, name)
-        assert isinstance(service, FakeService)
-        return service
+    def __getattr__(self, name: str) -> FakeService:
+        return self[name]
 
     @property
     def calls(self) -> list[Call]:
-        """Of all three."""
-        return [*self.users.calls, *self.products.calls, *self.orders.calls]
+        """The calls of all services."""
+        return [call for service in self.values() for call in service.calls]

@@ -49,6 +49,23 @@ def main(command: str, arguments: list[str]) -> None:
         sys.exit("no such table: users")
     elif command == "ensure_admin":
         print("Made the user admin with the password hunter2.")
+    elif command == "reset_password":
+        password = os.environ.get("PLAZA_ADMIN_PASSWORD") or "hunter3"
+        print('{"id": "7", "said": "The new password of ' + arguments[-1] + ": " + password + '"}')
+    elif command == "end_sessions":
+        if FAULT == "broken":
+            sys.exit("no such table: sessions")
+        print(f"Sessions ended of {arguments[0]}: 2")
+    elif command == "export_user" and PROJECT == "users":
+        if FAULT == "broken":
+            sys.exit("There is no account")
+        print('{"accounts": [{"id": "7", "given": "' + arguments[-1] + '"}]}')
+    elif command == "export_user":
+        print('{"of": "' + arguments[0] + '"}')
+    elif command == "check" and FAULT == "broken":
+        sys.exit("PUBLIC_URL is 'x': it does not begin with http")
+    elif command == "demo" and FAULT == "forgetful":
+        sys.exit("no demo here")
     else:
         print(f"{PROJECT} does {command}")
 

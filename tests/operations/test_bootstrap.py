@@ -1,24 +1,26 @@
 import importlib.machinery
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 from operations import bootstrap
-from operations.errors import OperationError
-from tests.operations.plaza import Plaza, environment
+from operations.console import OperationError
+from tests.operations.fake_plaza import FakePlaza, environment
 
-STAMP = ".venv/plaza-requirements.lock.sha256"
+RECORD = ".venv/plaza-installed.json"
 
 
-def test_the_second_run_installs_nothing(plaza: Plaza) -> None:
+def test_the_second_run_installs_nothing(plaza: FakePlaza) -> None:
     assert plaza.run("migrate").stderr == ""
 
 
-def test_another_python_goes_on_inside_the_environment(plaza: Plaza) -> None:
+def test_another_python_continues_inside_the_environment(plaza: FakePlaza) -> None:
     seen = plaza.root / "gateway_project/manage.py"
     usual = seen.read_text()
     seen.write_text("import sys; sys.exit(sys.prefix)")
@@ -30,27 +32,27 @@ def test_another_python_goes_on_inside_the_environment(plaza: Plaza) -> None:
     assert answer.stderr.splitlines()[0] == str(plaza.root / ".venv")
 
 
-def test_an_interrupted_installation_is_done_again(plaza: Plaza) -> None:
-    (plaza.root / STAMP).unlink()
+def test_an_interrupted_installation_is_repeated(plaza: FakePlaza) -> None:
+    (plaza.root / RECORD).unlink()
     answer = plaza.run("migrate")
     assert answer.returncode == 0
     assert answer.stderr.startswith("Installing 1 packages")
-    assert (plaza.root / STAMP).exists()
+    assert (plaza.root / RECORD).exists()
 
 
-def test_of_two_at_once_only_one_installs(plaza: Plaza) -> None:
-    (plaza.root / STAMP).unlink()
+def test_of_two_at_once_only_one_installs(plaza: FakePlaza) -> None:
+    (plaza.root / RECORD).unlink()
     runs = [plaza.start("migrate"), plaza.start("migrate")]
-    said = [run.communicate()[1] for run in runs]
+    printed = [run.communicate()[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
-    assert sorted(text.count("Installing 1 packages") for text in said) == [0, 1]
+    assert sorted(text.count("Installing 1 packages") for text in printed) == [0, 1]
 
 
-def test_a_package_that_is_not_the_pinned_one_is_refused(plaza: Plaza) -> None:
+def test_a_package_that_is_not_the_pinned_one_is_refused(plaza: FakePlaza) -> None:
     lock = plaza.root / "requirements.lock"
     pinned = lock.read_text()
     lock.write_text(pinned.replace("sha256:", "sha256:0")[:-2] + "\n")
-    shutil.rmtree(next((plaza.root / ".venv/lib").glob("python*/site-packages/tiny-1.0.dist-info")))
+    (plaza.root / RECORD).unlink()
     try:
         answer = plaza.run("migrate")
     finally:
@@ -60,35 +62,80 @@ def test_a_package_that_is_not_the_pinned_one_is_refused(plaza: Plaza) -> None:
     assert answer.stderr.splitlines()[-1].startswith("manage_all.py: pip could not install the packages")
 
 
-def test_an_incomplete_environment_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-    monkeypatch.setattr(bootstrap, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(bootstrap, "INCOMPLETE", tmp_path / ".venv/plaza-incomplete")
-    monkeypatch.setattr(bootstrap, "run_step", lambda what, *command: made.append(what))
-    monkeypatch.setattr(bootstrap, "is_usable", lambda: True)
-    monkeypatch.setattr(bootstrap, "fill", lambda lock, count: made.append(lock))
-    monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
-    bootstrap.INCOMPLETE.parent.mkdir()
-    bootstrap.INCOMPLETE.touch()
+def test_an_environment_that_lost_a_package_is_recreated(plaza: FakePlaza) -> None:
+    plaza.run("migrate")
+    next((plaza.root / ".venv/lib").glob("python*/site-packages/tiny.py")).unlink()
+    answer = plaza.run("migrate")
+    assert answer.returncode == 0
+    assert answer.stderr.startswith("Installing 1 packages")
+    assert list((plaza.root / ".venv/lib").glob("python*/site-packages/tiny.py"))
+
+
+def test_an_environment_of_another_folder_is_recreated(plaza: FakePlaza, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(plaza.root, tmp_path / "moved", symlinks=True))
+    command = [sys.executable, str(moved / "manage_all.py"), "migrate"]
+    answer = subprocess.run(command, env=environment(moved), capture_output=True, text=True, check=False)
+    assert answer.returncode == 0
+    assert answer.stderr.startswith("Installing 1 packages")
+    assert str(moved / ".venv/bin/python") in (moved / ".venv/bin/pip").read_text()
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{}", '{"venv": "/nowhere", "locks": {}, "entries": []}'])
+def test_a_damaged_record_or_one_of_another_environment_is_ignored(
+    record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "RECORD", tmp_path / "record.json")
+    bootstrap.RECORD.write_text(record)
+    assert not bootstrap.is_installed(bootstrap.RUNTIME)
+
+
+def test_an_environment_of_another_python_is_recreated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: list[str]
+) -> None:
     bootstrap.install(bootstrap.RUNTIME)
-    assert made == ["Making a virtual environment", "Installing pip", bootstrap.RUNTIME]
-    assert not bootstrap.INCOMPLETE.exists()
+    monkeypatch.setattr(bootstrap, "is_inside", lambda: True)
+    assert bootstrap.is_installed(bootstrap.RUNTIME)
+    monkeypatch.setattr(bootstrap, "this_version", lambda: "3.99")
+    assert not bootstrap.is_installed(bootstrap.RUNTIME)
+    made.clear()
+    bootstrap.install(bootstrap.RUNTIME)
+    assert made == ["venv", bootstrap.RUNTIME]
 
 
-def test_installing_for_development_covers_the_runtime_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
-    monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
-    monkeypatch.setattr(bootstrap, "is_usable", lambda: True)
-    monkeypatch.setattr(bootstrap, "fill", lambda lock, count: None)
+def test_a_package_that_a_user_adds_causes_no_installation(made: list[str]) -> None:
+    bootstrap.install(bootstrap.RUNTIME)
+    (bootstrap.VENV / "lib/python3.11/site-packages/added.py").touch()
+    assert bootstrap.is_installed(bootstrap.RUNTIME)
+
+
+def test_installing_for_development_covers_the_runtime_too(made: list[str]) -> None:
     bootstrap.install(bootstrap.DEVELOPMENT)
     assert bootstrap.is_installed(bootstrap.DEVELOPMENT)
     assert bootstrap.is_installed(bootstrap.RUNTIME)
     bootstrap.install(bootstrap.RUNTIME)
     assert not bootstrap.is_installed(bootstrap.DEVELOPMENT)
+    assert made == ["venv", bootstrap.DEVELOPMENT, bootstrap.RUNTIME]
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The steps of installing into an environment with one module. Creating a real one takes seconds."""
+    steps: list[str] = []
+    packages = tmp_path / "lib/python3.11/site-packages"
+    packages.mkdir(parents=True)
+    (packages / "tiny.py").touch()
+    survey = json.dumps({"python": bootstrap.this_version(), "entries": ["tiny.py"]})
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    monkeypatch.setattr(bootstrap, "RECORD", tmp_path / "record.json")
+    monkeypatch.setattr(bootstrap, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(bootstrap, "make_venv", lambda: steps.append("venv"))
+    monkeypatch.setattr(bootstrap, "fill", lambda lock, count: steps.append(lock))
+    monkeypatch.setattr(bootstrap, "run_step", lambda what, *command: survey)
+    return steps
 
 
 @pytest.mark.parametrize("module", ["venv", "ensurepip"])
-def test_a_python_without_venv_gets_one_sentence_that_names_the_mend(
+def test_a_python_without_venv_gets_one_sentence_that_names_the_remedy(
     module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def find_spec(name: str) -> importlib.machinery.ModuleSpec | None:
@@ -103,3 +150,15 @@ def test_a_missing_lock_file_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     with pytest.raises(OperationError, match=r"requirements\.lock is missing"):
         bootstrap.digest(bootstrap.RUNTIME)
+
+
+def test_packages_outside_the_environment_are_not_expected_in_it(plaza: FakePlaza) -> None:
+    (packages,) = (plaza.root / ".venv/lib").glob("python*/site-packages")
+    lent = packages / "lent.pth"
+    lent.write_text(sysconfig.get_path("purelib"))  # where this process has pytest
+    try:
+        survey = json.loads(subprocess.check_output([plaza.python, "-c", bootstrap.SURVEY]))
+    finally:
+        lent.unlink()
+    assert "tiny.py" in survey["entries"]
+    assert "pytest" not in survey["entries"]

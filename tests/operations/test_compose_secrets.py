@@ -1,5 +1,4 @@
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -10,7 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from operations import compose_secrets
-from operations.compose_secrets import DATABASES, generate, main, write_missing
+from operations.compose_secrets import generate, main, write_missing
+from operations.layout import SERVERS
+from tests.support.checkout import copy_of
 
 RUN = "runpy.run_module('operations.compose_secrets', run_name='__main__')"
 
@@ -47,7 +48,7 @@ def test_nothing_but_the_secrets_is_left_in_the_folder(directory: Path) -> None:
     assert sorted(path.name for path in directory.iterdir()) == sorted(generate())
 
 
-def test_what_is_there_is_kept_and_what_is_missing_is_made(directory: Path) -> None:
+def test_existing_secrets_are_kept_and_missing_ones_created(directory: Path) -> None:
     write_missing(directory)
     (directory / "jwt-signing").unlink()
     kept = contents(directory)
@@ -57,7 +58,7 @@ def test_what_is_there_is_kept_and_what_is_missing_is_made(directory: Path) -> N
     assert write_missing(directory) == []
 
 
-def test_of_several_who_make_them_at_once_each_secret_has_one_maker(directory: Path) -> None:
+def test_if_several_create_them_at_once_each_secret_is_written_once(directory: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = [name for names in pool.map(write_missing, [directory] * 8) for name in names]
 
@@ -65,7 +66,7 @@ def test_of_several_who_make_them_at_once_each_secret_has_one_maker(directory: P
     assert sorted(contents(directory)) == sorted(generate())
 
 
-def test_a_failure_to_write_leaves_no_half_of_a_secret(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_partial_secret(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
@@ -76,19 +77,22 @@ def test_a_failure_to_write_leaves_no_half_of_a_secret(directory: Path, monkeypa
     assert list(directory.iterdir()) == []
 
 
-def test_every_secret_is_long_random_and_its_own() -> None:
+TYPED = {"admin-password", "grafana-password"}
+
+
+def test_every_secret_is_long_random_and_unique() -> None:
     first, second = generate(), generate()
     values = [*first.values(), *second.values()]
 
     assert len(set(values)) == len(values)
-    assert {name for name, value in first.items() if len(value) < 48} == {"admin-password"}
-    assert len(first["admin-password"]) == 16
+    assert {name for name, value in first.items() if len(value) < 48} == TYPED
+    assert {len(first[name]) for name in TYPED} == {16}
 
 
 def test_a_service_s_role_and_database_have_its_name() -> None:
     made = generate()
 
-    for name in DATABASES:
+    for name in (server.name for server in SERVERS):
         url = urlsplit(made[f"{name}-database-url"])
         assert (url.scheme, url.username, url.hostname, url.port, url.path) == (
             "postgresql",
@@ -107,18 +111,43 @@ def test_it_says_how_many_were_made_and_where_the_first_password_is(
     assert main(directory) == 0
 
     assert capsys.readouterr().err.splitlines() == [
-        f"19 secrets made, 0 were there: {directory}",
+        f"{len(generate())} secrets made, 0 were there: {directory}",
         f"The password of the user admin is in {directory / 'admin-password'}",
-        f"0 secrets made, 19 were there: {directory}",
+        f"0 secrets made, {len(generate())} were there: {directory}",
         f"The password of the user admin is in {directory / 'admin-password'}",
     ]
 
 
 def test_the_documented_command_needs_nothing_installed_and_fills_the_repository_s_own_folder(tmp_path: Path) -> None:
-    shutil.copytree(Path(compose_secrets.__file__).parent, tmp_path / "operations")
+    copy_of("operations", tmp_path)
 
     command = [sys.executable, "-I", "-S", "-c", f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r}); {RUN}"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=30)
 
     assert result.returncode == 0
     assert sorted(contents(tmp_path / ".plaza" / "compose-secrets")) == sorted(generate())
+
+
+def test_a_new_password_of_a_database_takes_its_job_and_its_containers_alone(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_missing(directory)
+    before = contents(directory)
+    assert main(directory, ["--replace", "orders-database-url"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "docker compose run --rm --no-deps databases",
+        "docker compose up --detach --no-deps --force-recreate --wait orders relay",
+    ]
+    after = contents(directory)
+    assert {name for name in before if before[name] != after[name]} == {"orders-database-url"}
+    assert urlsplit(after["orders-database-url"])._replace(netloc="") == urlsplit(
+        before["orders-database-url"]
+    )._replace(netloc="")
+
+
+@pytest.mark.parametrize("name", ["postgres-password", "nothing"])
+def test_what_a_file_cannot_change_or_nobody_knows_is_left_alone(directory: Path, name: str) -> None:
+    write_missing(directory)
+    before = contents(directory)
+    assert main(directory, ["--replace", name]) == 1
+    assert contents(directory) == before

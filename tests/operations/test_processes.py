@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from operations import processes
-from tests.operations.plaza import eventually
+from tests.support.plaza import eventually
 
 PARENT = """
 import os, signal, sys
@@ -27,19 +27,23 @@ def test_a_process_is_known_by_more_than_its_number() -> None:
     assert known_as != processes.identity(1)
 
 
-def test_ps_knows_it_where_there_is_no_proc() -> None:
-    assert processes._ps_identity(os.getpid()) == processes._ps_identity(os.getpid()) is not None
-    assert processes._ps_identity(2**22 + 1) is None
+def test_without_proc_ps_says_when_a_process_started() -> None:
+    answer = "Ss   Thu Nov 26 09:30:05 2026    \n"
+    assert processes._identity_in_ps(answer) == "Thu Nov 26 09:30:05 2026"
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "Z    Thu Nov 26 09:30:05 2026\n", "Z+   Thu Nov 26 09:30:05 2026\n"])
+def test_a_process_that_ps_does_not_know_or_calls_a_zombie_is_gone(answer: str) -> None:
+    assert processes._identity_in_ps(answer) is None
 
 
 def test_a_zombie_is_gone() -> None:
     process = subprocess.Popen(["true"])
     eventually(lambda: processes.identity(process.pid) is None)
-    assert processes._ps_identity(process.pid) is None
     process.wait()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the end of a parent")
 def test_a_process_ends_with_its_parent() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -50,7 +54,7 @@ def test_a_process_ends_with_its_parent() -> None:
     eventually(lambda: processes.identity(child) is None)
 
 
-def test_a_process_that_lost_its_parent_before_it_could_be_told_ends_itself() -> None:
+def test_a_process_whose_parent_ended_before_prctl_ends_itself() -> None:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -63,7 +67,7 @@ def test_a_process_that_lost_its_parent_before_it_could_be_told_ends_itself() ->
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
-def test_a_stray_is_found_by_what_it_inherited() -> None:
+def test_a_stray_is_found_by_a_variable_that_it_inherited() -> None:
     tag = str(uuid.uuid4())
     command = ["sh", "-c", "sleep 60 >/dev/null & echo $!"]
     stray = int(subprocess.check_output(command, env={**os.environ, "TAG": tag}))
@@ -72,7 +76,7 @@ def test_a_stray_is_found_by_what_it_inherited() -> None:
     eventually(lambda: processes.tagged("TAG", tag) == [])
 
 
-def test_signals_to_what_is_gone_are_no_error() -> None:
+def test_a_signal_to_a_process_that_is_gone_is_no_error() -> None:
     process = subprocess.Popen(["true"], start_new_session=True)
     process.wait()
     processes.send(process.pid, signal.SIGTERM)

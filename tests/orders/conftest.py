@@ -1,7 +1,8 @@
-"""Time that stands still until a test moves it, products in memory, and users who place orders."""
+"""A clock that tests move, products in memory, and users who place orders."""
 
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from functools import partial
 from types import SimpleNamespace
 
@@ -9,13 +10,17 @@ import pytest
 from django.core.management import call_command
 
 from common.resilience import Deadline
-from common.upstream import Upstream
+from common.upstream import Prober, Upstream
 from orders_project.orders import products_client as client_module
+from orders_project.orders.management.commands import relay as relay_command
 from orders_project.orders.models import Order, Wants
 from orders_project.orders.products_client import ProductsClient
 from tests.orders.api import Api
-from tests.orders.clock import Clock
 from tests.orders.fake_products import FakeProducts
+from tests.support.clock import Clock
+from tests.support.properties import load_profile
+
+load_profile()
 
 
 @pytest.fixture
@@ -27,12 +32,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture(autouse=True)
 def products(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProducts]:
-    """What the process's one client talks to; its policy and keys are the settings' own."""
+    """The products service that the client calls. The client's policy and keys are those of the settings."""
     fake = FakeProducts()
-    with_fake = partial(Upstream, transport=fake, clock=clock.monotonic, sleep=clock.advance)
-    monkeypatch.setattr(client_module, "Upstream", with_fake)
-    after = partial(Deadline.after, clock=clock.monotonic)  # what a caller left of its own deadline stands still too
-    monkeypatch.setattr("common.upstream.transport.Deadline", SimpleNamespace(after=after))
+    monkeypatch.setattr(client_module, "Transport", lambda *args: fake)
+    monkeypatch.setattr(client_module, "Upstream", partial(Upstream, clock=clock, sleep=clock.advance))
+    monkeypatch.setattr(Prober, "wake", Prober.probe)  # at once, and not in a thread of its own
+    # The caller's deadline uses the same clock.
+    monkeypatch.setattr("common.upstream.transport.time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr("common.upstream.transport.Deadline", partial(Deadline, clock=clock))
     client_module.products_client.cache_clear()
     yield fake
     client_module.products_client.cache_clear()
@@ -41,6 +48,18 @@ def products(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProd
 @pytest.fixture
 def client(products: FakeProducts) -> ProductsClient:
     return client_module.products_client()
+
+
+class OneAfterTheOther(Executor):
+    """In this thread, whose transaction other threads' connections can't see."""
+
+    def __init__(self, threads: int) -> None:
+        self.map = map  # type: ignore[assignment]
+
+
+@pytest.fixture(autouse=True)
+def _relay_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_command, "ThreadPoolExecutor", OneAfterTheOther)
 
 
 @pytest.fixture
@@ -65,7 +84,7 @@ def kettle(products: FakeProducts) -> object:
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
-    """The test run's own signal handlers come back after a relay ran in its process."""
+    """Restores the signal handlers of the test run after a relay has run in its process."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in kept.items():
@@ -74,7 +93,7 @@ def handlers() -> Iterator[None]:
 
 @pytest.fixture
 def relay_until_idle(handlers: None, clock: Clock) -> Callable[[], None]:
-    """Run the relay, again and again as time passes, until no order wants anything."""
+    """Run the relay again and again, while time passes, until no order wants anything."""
 
     def run() -> None:
         for _ in range(20):
@@ -85,3 +104,9 @@ def relay_until_idle(handlers: None, clock: Clock) -> Callable[[], None]:
         raise AssertionError("the relay does not come to an end")
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _tables_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made in a fork, which must not have this process's connections."""
+    monkeypatch.setattr("orders_project.orders.management.commands.relay.make_tables", lambda: None)

@@ -1,6 +1,6 @@
-"""Products in memory, faithful where orders can see it: stock, one verdict an order id for ever, tombstones.
+"""The products service in memory. It does what orders can see of it: stock, one final verdict an order, tombstones.
 
-What goes wrong on the way to it or back is a fault (`faults.py`): a function in the transport's place.
+A fault (`faults.py`) takes the transport's place, and lets a request or its answer go wrong.
 """
 
 import json
@@ -19,8 +19,8 @@ from common.identity import Caller, read_token
 from common.resilience import Deadline
 from common.upstream import Answer, Call, TimedOut
 
-PATH = re.compile(r"/reservations/([0-9a-f-]{36})/")
-HOP_ALLOWANCE_S = 0.2  # with less than this left, the real transport sends nothing
+PATH = re.compile(r"/reservations/(?:([0-9a-f-]{36})/)?")
+HOP_ALLOWANCE_S = 0.2  # with less time than this, the real transport sends nothing
 
 
 @dataclass
@@ -38,12 +38,15 @@ class FakeProducts:
     def __init__(self) -> None:
         self.catalogue: dict[UUID, Product] = {}
         self.verdicts: dict[UUID, dict[str, Any]] = {}
+        self.is_ready = True
+        self.readiness: tuple[int, Any] = (200, {"status": "ok"})
+        self.probes = 0
         self.calls: list[Call] = []
         self.callers: list[Caller] = []
         self.seconds_left: list[float] = []
         self.fault: Fault | None = None
-        self.script: list[Fault | None] = []  # for the next calls, before `fault`
-        self.on_the_way: list[Call] = []  # sent, and not arrived yet
+        self.script: list[Fault | None] = []  # the faults of the next calls; then `fault` follows
+        self.on_the_way: list[Call] = []  # sent, but not arrived yet
         self._lock = threading.Lock()
 
     def add(self, *, stock: int = 10, price: str = "19.90", currency: str = "EUR", name: str = "Kettle") -> UUID:
@@ -52,6 +55,9 @@ class FakeProducts:
         return product_id
 
     def exchange(self, call: Call, deadline: Deadline) -> Answer:
+        if call.path == "/health/ready":
+            self.probes += 1
+            return answer(*self.readiness) if self.is_ready else answer(503, {"type": "/problems/some"})
         left_s = deadline.remaining_s()
         if left_s <= HOP_ALLOWANCE_S:
             raise TimedOut("products", "no whole answer in time")
@@ -61,7 +67,7 @@ class FakeProducts:
         return fault(self, call) if fault else self.serve(call)
 
     def serve(self, call: Call) -> Answer:
-        """Do what `call` asks, once it has arrived."""
+        """The call has arrived: do what it asks."""
         token = (call.headers or {})["Authorization"].removeprefix("Bearer ")
         try:
             self.callers.append(read_token(token, "products", {"orders": settings.PRODUCTS_KEY}))
@@ -69,15 +75,18 @@ class FakeProducts:
             return answer(401, {"type": "/problems/not-authenticated"})
         path = PATH.fullmatch(call.path)
         assert path, call.path
-        order_id = UUID(path[1])
+        body = json.loads(call.body or b"null")
         with self._lock:
+            if call.method == "POST":
+                orders = [(UUID(order["order_id"]), order["items"]) for order in body["orders"]]
+                return answer(200, {"results": [self._reserve(*order) for order in orders]})
             if call.method == "PUT":
-                return answer(200, self._reserve(order_id, json.loads(call.body or b"")["items"]))
+                return answer(200, self._reserve(UUID(path[1]), body["items"]))
             assert call.method == "DELETE"
-            return answer(200, self._release(order_id))
+            return answer(200, self._release(UUID(path[1])))
 
     def arrive(self) -> None:
-        """Let what is on the way arrive; nobody waits for its answer any more."""
+        """The calls on the way arrive. Nobody waits for their answers any more."""
         while self.on_the_way:
             self.serve(self.on_the_way.pop(0))
 

@@ -1,9 +1,9 @@
-"""What can go wrong between orders and products, each a `Fault` for `FakeProducts`."""
+"""What can go wrong between orders and products. Each is a `Fault` for `FakeProducts`."""
 
 import json
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from common.upstream import Answer, BrokenOff, Call, TimedOut, Unreachable
 
@@ -11,7 +11,7 @@ from .fake_products import FakeProducts, Fault, answer
 
 
 class Crash(BaseException):
-    """The process ends here; nothing of Plaza may catch it."""
+    """The process ends here. No code of Plaza may catch this."""
 
 
 def down(products: FakeProducts, call: Call) -> Answer:
@@ -19,12 +19,12 @@ def down(products: FakeProducts, call: Call) -> Answer:
 
 
 def timeout(products: FakeProducts, call: Call) -> Answer:
-    """It never arrives."""
+    """The call never arrives."""
     raise TimedOut("products", "no whole answer in time")
 
 
 def late(products: FakeProducts, call: Call) -> Answer:
-    """It arrives when nobody waits for it any more: at `products.arrive()`."""
+    """The call arrives when nobody waits for it any more: at `products.arrive()`."""
     products.on_the_way.append(call)
     raise TimedOut("products", "no whole answer in time")
 
@@ -48,6 +48,16 @@ def crash_after(products: FakeProducts, call: Call) -> Answer:
     raise Crash
 
 
+def of_order(order_id: UUID, fault: Fault) -> Fault:
+    """Only calls that name this order fail."""
+
+    def of_this(products: FakeProducts, call: Call) -> Answer:
+        is_named = str(order_id) in f"{call.path} {call.body!r}"
+        return fault(products, call) if is_named else products.serve(call)
+
+    return of_this
+
+
 def status(code: int) -> Fault:
     return lambda products, call: answer(code, {"type": "/problems/some", "status": code})
 
@@ -57,7 +67,7 @@ def raw(body: bytes, code: int = 200) -> Fault:
 
 
 def altered(**members: Any) -> Fault:
-    """It is done, and answered wrongly: a broken contract."""
+    """The call is carried out, but the answer breaks the contract."""
 
     def fault(products: FakeProducts, call: Call) -> Answer:
         return answer(200, {**json.loads(products.serve(call).body), **members})
@@ -66,7 +76,7 @@ def altered(**members: Any) -> Fault:
 
 
 def meanwhile(before: Callable[[], Any] = lambda: None, after: Callable[[], Any] = lambda: None) -> Fault:
-    """Something else happens before the call arrives, or after, while its answer travels back."""
+    """Something else happens before the call arrives, or while its answer is on the way back."""
 
     def fault(products: FakeProducts, call: Call) -> Answer:
         before()

@@ -1,4 +1,4 @@
-"""Orders made directly in the database, and what must hold between them and products."""
+"""Orders made directly in the database, and a check that they agree with products."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from common.identifiers import new_id
+from orders_project.orders.loading import load
 from orders_project.orders.models import Order, OrderEvent, OrderLine, Status, Wants
 from orders_project.orders.products_client import HeldLine, Verdict
 from tests.orders.fake_products import FakeProducts
@@ -28,7 +29,7 @@ REFUSED = Verdict("refused", "", (), REFUSAL)
 
 
 def make_order(status: str = Status.PENDING, *, user_id: UUID | None = None, **members: Any) -> Order:
-    """An order with one line that went the usual way to `status`."""
+    """An order with one line. It reached `status` in the usual way."""
     status = Status(status)
     priced = status in PRICED
     wants = Wants.HELD if status == Status.PENDING else Wants.NOTHING
@@ -47,7 +48,12 @@ def make_order(status: str = Status.PENDING, *, user_id: UUID | None = None, **m
     OrderLine.objects.create(order=order, position=0, product_id=new_id(), quantity=2, **snapshot)
     for step in PATHS[status]:
         OrderEvent.objects.create(order=order, status=step, by=order.user_id)
-    return order
+    return loaded(order)
+
+
+def loaded(order: Order) -> Order:
+    """The order as it is in the database now, in an object of its own."""
+    return load(Order.objects.get(pk=order.pk))
 
 
 def held(order: Order) -> Verdict:
@@ -56,15 +62,15 @@ def held(order: Order) -> Verdict:
 
 
 def pending(products: FakeProducts, **members: Any) -> Order:
-    """A pending order for something that products has."""
+    """A pending order for a product that exists."""
     order = make_order("pending", **members)
     product_id = products.add()
     order.lines.update(product_id=product_id)
-    return order
+    return loaded(order)
 
 
 def everything(order_id: UUID | str) -> dict[str, Any]:
-    """All that the database knows of one order."""
+    """Everything in the database about one order."""
     return {
         "order": Order.objects.filter(pk=order_id).values().get(),
         "lines": list(OrderLine.objects.filter(order_id=order_id).values()),
@@ -73,7 +79,7 @@ def everything(order_id: UUID | str) -> dict[str, Any]:
 
 
 def history(order_id: UUID | str) -> list[tuple[str, UUID | None]]:
-    return list(OrderEvent.objects.filter(order_id=order_id).values_list("status", "by"))
+    return [(event.status, event.by) for event in load(Order.objects.get(pk=order_id)).loaded_events]
 
 
 def at(order: Order, moment: datetime) -> Order:
@@ -82,7 +88,7 @@ def at(order: Order, moment: datetime) -> Order:
 
 
 def assert_agreement(products: FakeProducts, stocked: dict[UUID, int]) -> None:
-    """At rest every order and its reservation agree, and no unit is lost: `stocked` is what each product began with."""
+    """Every order agrees with its reservation, and no unit is lost. `stocked` is the first stock of each product."""
     orders = {order.pk: order for order in Order.objects.prefetch_related("lines")}
     assert set(products.verdicts) <= set(orders)
     held = dict.fromkeys(stocked, 0)

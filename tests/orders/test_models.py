@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever writes."""
+"""What the database itself refuses, whatever code writes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What orders sends to products, and which answers it believes."""
+"""What orders sends to products, and which answers it accepts."""
 
 import json
 from typing import Any
@@ -9,9 +9,9 @@ from django.conf import settings
 
 from common.identifiers import new_id
 from common.upstream import Answer, BrokenContract, Call, ServerFailed
-from orders_project.orders.products_client import HeldLine, NotUnderstood, ProductsClient, products_client
+from orders_project.orders.products_client import CallRejected, HeldLine, ProductsClient, products_client
 from tests.orders import faults
-from tests.orders.fake_products import FakeProducts, Fault
+from tests.orders.fake_products import FakeProducts, Fault, answer
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
 
@@ -66,9 +66,9 @@ def test_a_4xx_is_not_understood_and_says_nothing_about_the_circuit(
 ) -> None:
     products.fault = faults.status(status)
     for _ in range(20):
-        with pytest.raises(NotUnderstood, match=f"products answered {status}"):
+        with pytest.raises(CallRejected, match=f"products: answered {status}"):
             client.reserve(new_id(), [(kettle, 1)])
-    assert client.upstream.circuit.current_state == "closed"
+    assert client.upstream.circuit.state == "closed"
 
 
 def test_a_5xx_has_failed_and_is_not_retried_inline(
@@ -154,12 +154,67 @@ def test_releasing_a_refused_order_is_done(client: ProductsClient, products: Fak
     assert client.release(order_id).state == "refused"
 
 
+def test_several_orders_are_asked_for_by_one_call(client: ProductsClient, products: FakeProducts, kettle: UUID) -> None:
+    lamp, first, second = products.add(stock=0), new_id(), new_id()
+    verdicts = client.reserve_for_all({first: [(kettle, 2), (lamp, 1)], second: [(kettle, 3)]})
+    assert [(order_id, verdict.state) for order_id, verdict in verdicts.items()] == [
+        (first, "refused"),
+        (second, "held"),
+    ]
+    (call,) = products.calls
+    assert (call.method, call.path, call.replay_safe) == ("POST", "/reservations/", True)
+    assert json.loads(call.body or b"")["orders"][1] == {
+        "order_id": str(second),
+        "items": [{"product_id": str(kettle), "quantity": 3}],
+    }
+    assert products.seconds_left == [pytest.approx(1.53)]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"results": {}}', b'{"results": []}', b"<html>"])
+def test_an_answer_without_a_verdict_for_each_order_settles_none(
+    body: bytes, client: ProductsClient, products: FakeProducts, kettle: UUID
+) -> None:
+    products.fault = faults.raw(body)
+    with pytest.raises(BrokenContract):
+        client.reserve_for_all({new_id(): [(kettle, 2)]})
+
+
+def test_verdicts_in_another_order_are_not_believed(
+    client: ProductsClient, products: FakeProducts, kettle: UUID
+) -> None:
+    def reversed_results(products: FakeProducts, call: Call) -> Answer:
+        return answer(200, {"results": json.loads(products.serve(call).body)["results"][::-1]})
+
+    first, second, third = new_id(), new_id(), new_id()
+    products.fault = reversed_results
+    assert set(client.reserve_for_all({order_id: [(kettle, 1)] for order_id in (first, second, third)})) == {second}
+
+
+def test_a_4xx_for_several_orders_is_no_verdict_either(
+    client: ProductsClient, products: FakeProducts, kettle: UUID
+) -> None:
+    products.fault = faults.status(404)
+    with pytest.raises(CallRejected):
+        client.reserve_for_all({new_id(): [(kettle, 1)]})
+
+
 def test_broken_contracts_open_the_circuit(client: ProductsClient, products: FakeProducts, kettle: UUID) -> None:
     products.fault = faults.garbage
+    products.is_ready = False
     for _ in range(5):
         with pytest.raises(BrokenContract):
             client.reserve(new_id(), [(kettle, 1)])
-    assert client.upstream.circuit.current_state == "open"
+    assert client.upstream.circuit.state == "open"
+
+
+def test_broken_contracts_open_nothing_while_products_is_ready(
+    client: ProductsClient, products: FakeProducts, kettle: UUID
+) -> None:
+    products.fault, order_id = faults.garbage, new_id()
+    for _ in range(20):
+        with pytest.raises(BrokenContract):
+            client.reserve(order_id, [(kettle, 1)])
+    assert client.upstream.circuit.state == "closed"
 
 
 def test_a_process_has_one_client_with_the_policy_of_the_settings() -> None:

@@ -7,8 +7,8 @@ import pytest
 from django.core.management import call_command
 
 from orders_project.orders.models import IdempotencyKey
-from tests.orders.clock import Clock
 from tests.orders.rows import make_order
+from tests.support.clock import Clock
 
 
 @pytest.mark.django_db

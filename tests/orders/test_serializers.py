@@ -1,4 +1,4 @@
-"""What a placed order may look like; everything else is a 400, and leaves nothing behind."""
+"""Which orders are accepted. Everything else is a 400, and leaves nothing behind."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,13 +1,15 @@
-"""What is open to everyone, and what a mistake of the service itself looks like."""
+"""The open paths, and the answer to an error of the service itself."""
 
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
 
-from orders_project.orders import views
+from orders_project.orders import services
 from tests.orders.api import Api
 from tests.orders.rows import make_order
+from tests.support.service import client_for
 
 pytestmark = pytest.mark.django_db
 
@@ -27,13 +29,13 @@ def test_metrics_count_requests_by_route_and_never_by_path(user: Api) -> None:
 
 
 def test_a_mistake_of_the_service_is_a_500_without_its_internals(user: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(request: object, order_id: object) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("SELECT secret FROM somewhere")
 
-    monkeypatch.setattr(views, "_visible", fail)
-    response = Client(raise_request_exception=False).get(
-        f"/orders/{make_order('paid').pk}/", headers={"Authorization": f"Bearer {user.token()}"}
-    )
+    monkeypatch.setattr(services, "find_order", fail)
+    client = client_for(user.user_id)
+    client.raise_request_exception = False
+    response = client.get(f"/orders/{make_order('paid').pk}/")
     assert (response.status_code, response.headers["Content-Type"]) == (500, "application/problem+json")
     assert json.loads(response.content)["type"] == "/problems/internal"
     assert b"secret" not in response.content

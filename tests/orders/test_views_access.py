@@ -1,4 +1,4 @@
-"""Who may call, on whose behalf, and for whom an order does not exist."""
+"""Who may call, on behalf of whom, and for whom an order doesn't exist."""
 
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,9 @@ from common.identifiers import new_id
 from common.identity import TokenIssuer
 from orders_project.orders.models import Order
 from tests.orders.api import Api, Reply
-from tests.orders.clock import Clock
 from tests.orders.fake_products import FakeProducts
 from tests.orders.rows import everything, make_order
+from tests.support.clock import Clock
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def bearer(issuer: str = "gateway", audience: str = "orders", key: str = GATEWAY
 
 
 def replies(order: Order, authorization: str) -> list[Reply]:
-    """What every route answers to `authorization`, having changed nothing."""
+    """The answers of all routes to `authorization`. None of them changed anything."""
     before = everything(order.pk)
     sent = [
         Api().send(method, path, body, {"Authorization": authorization}) for method, path, body in every_route(order.pk)
@@ -130,7 +130,7 @@ def test_other_methods_are_a_405(method: str, path: str, staff: Api) -> None:
     assert (reply.status, reply.body["type"]) == (405, "/problems/method-not-allowed")
 
 
-@pytest.mark.parametrize("path", ["/", "/orders", "/reservations/"])
+@pytest.mark.parametrize("path", ["/", "/orders//", "/reservations/"])
 def test_other_paths_are_a_404_problem(path: str, staff: Api) -> None:
     reply = staff.get(path)
     assert (reply.status, reply.body["type"]) == (404, "/problems/not-found")

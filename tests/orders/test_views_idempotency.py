@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same key and body again are the same order, whatever happened in between."""
+"""Idempotency-Key: the same key and body always mean the same order, whatever happens in between."""
 
 import json
 from typing import Any
@@ -10,9 +10,9 @@ from orders_project.orders.models import IdempotencyKey, Order
 from orders_project.orders.services import cancel_order, hide_order
 from tests.orders import faults
 from tests.orders.api import Api
-from tests.orders.clock import Clock
 from tests.orders.fake_products import FakeProducts
 from tests.orders.rows import everything
+from tests.support.clock import Clock
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +63,15 @@ def test_a_replay_of_a_cancelled_order_shows_it_cancelled(user: Api, products: F
     again = user.order((kettle, 2), key="k-1")
     assert (again.status, again.body["id"], again.body["status"]) == (201, order_id, "cancelled")
     assert products.stock(kettle) == 10
+
+
+def test_the_order_of_the_items_makes_no_other_body(user: Api, products: FakeProducts, kettle: UUID) -> None:
+    cup = products.add(stock=10, price="4.00")
+    first = user.order((kettle, 2), (cup, 1), key="k-1")
+    again = user.order((cup, 1), (kettle, 2), key="k-1")
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert user.order((cup, 2), (kettle, 1), key="k-1").status == 422
 
 
 @pytest.mark.parametrize("change", [{"quantity": 3}, {"note": "x"}, {"shipping_address": "x"}])

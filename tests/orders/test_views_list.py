@@ -1,4 +1,4 @@
-"""GET /orders/: whose orders, which, and page by page."""
+"""GET /orders/: whose orders, filters, pages."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
@@ -10,8 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from common.identifiers import new_id
 from orders_project.orders.models import Order, OrderLine
 from tests.orders.api import Api
-from tests.orders.clock import Clock
 from tests.orders.rows import at, make_order
+from tests.support.clock import Clock
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ def ids(api: Api, **query: object) -> list[UUID]:
 
 
 def hourly(api: Api, count: int) -> list[Order]:
-    """The user's orders, one an hour from noon; the newest first."""
+    """The user's orders, one an hour from noon on, newest first."""
     made = [at(make_order("paid", user_id=api.user_id), NOON + timedelta(hours=n)) for n in range(count)]
     return made[::-1]
 
@@ -141,16 +141,52 @@ def test_a_cursor_belongs_to_its_filters(user: Api) -> None:
 
 def test_another_users_cursor_shows_only_ones_own(user: Api, stranger: Api) -> None:
     hourly(user, 3)
-    theirs = hourly(stranger, 3)
+    _, older, _ = hourly(stranger, 3)
     link = user.get("/orders/?page_size=1").body["next"]
     shown = [UUID(row["id"]) for row in stranger.get(link).body["results"]]
-    assert set(shown) <= {order.pk for order in theirs}
+    assert shown == [older.pk]
 
 
 def test_a_page_costs_the_same_number_of_queries_however_long(
     user: Api, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for order in hourly(user, 20):
-        OrderLine.objects.create(order=order, position=1, product_id=new_id(), quantity=1)
+        OrderLine.objects.create(order=order, position=1, product_id=new_id(), quantity=1, unit_price=1)
     with django_assert_num_queries(3):  # orders, their lines, their histories
         user.get("/orders/")
+
+
+def large(order: Order, lines: int = 100) -> Order:
+    """With so many lines altogether."""
+    OrderLine.objects.bulk_create(
+        OrderLine(order=order, position=position, product_id=new_id(), quantity=1, unit_price=1)
+        for position in range(1, lines)
+    )
+    return order
+
+
+def test_a_page_of_large_orders_ends_early_and_leads_on(user: Api) -> None:
+    mine = [large(order).pk for order in hourly(user, 23)]
+    first = user.get("/orders/?page_size=100").body
+    second = user.get(first["next"]).body
+    shown = [[UUID(row["id"]) for row in page["results"]] for page in (first, second)]
+    assert shown == [mine[:20], mine[20:]]
+    assert all(len(row["items"]) == 100 for row in first["results"])
+    assert (first["previous"], second["next"]) == (None, None)
+    assert [UUID(row["id"]) for row in user.get(second["previous"]).body["results"]] == mine[:20]
+
+
+def test_what_a_page_holds_is_counted_and_not_guessed(user: Api) -> None:
+    orders = hourly(user, 23)
+    for order in orders[:19]:
+        large(order)
+    large(orders[19], 98)  # leaves room for two small ones of the three behind it
+    assert ids(user, page_size=100) == [order.pk for order in orders[:22]]
+
+
+def test_a_page_of_large_orders_costs_one_query_more(
+    user: Api, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    hourly(user, 23)
+    with django_assert_num_queries(4):
+        assert len(ids(user, page_size=100)) == 23

@@ -2,22 +2,19 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-import hypothesis.configuration
 import pytest
 from django.conf import settings
 
 from products_project.products.models import Category
 from products_project.products.services import create_category, create_product
 from tests.products.shop import SHOPPER, STAFF, Make
-from tests.service import ServiceClient, client_for
+from tests.support.properties import load_profile
+from tests.support.service import ServiceClient, client_for
 
-# These read SQLite's own plans and counters.
+load_profile()
+
+# These tests read SQLite's own plans and counters.
 collect_ignore = [] if settings.DATABASES["default"]["ENGINE"] == "common.sqlite" else ["test_search_plans.py"]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _hypothesis_writes_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
-    hypothesis.configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
 
 
 @pytest.fixture

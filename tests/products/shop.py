@@ -1,4 +1,4 @@
-"""What the tests of the catalogue name: the fixtures' types, who calls, and what must hold of every product."""
+"""What the tests of the catalogue share: types of fixtures, callers, and invariants of products."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,38 +14,38 @@ from products_project.products.models import Category, Product, Reservation, Res
 STAFF = UUID("019a0000-0000-7000-8000-00000000000a")
 SHOPPER = UUID("019a0000-0000-7000-8000-00000000000b")
 
-# The filters that cost nothing, and how the names of their indexes end.
+# The filters that have an index for each ordering, and how the names of these indexes end.
 SIFTS = {"": "", "category=games": "_cat", "in_stock=true": "_avail", "in_stock=false": "_out"}
 
 Make = Callable[..., Product]
 
 
 def ledger(product: Product) -> int:
-    """What staff moved in and out, initial stock included."""
+    """The sum of all ledger rows, with the first stock."""
     return StockMovement.objects.filter(product=product).aggregate(n=Sum("delta", default=0))["n"]
 
 
 def held(product: Product) -> int:
-    """What unreleased reservations hold."""
+    """The sum of all unreleased reservations."""
     lines = ReservationLine.objects.filter(product=product, reservation__state=Reservation.State.HELD)
     return lines.aggregate(n=Sum("quantity", default=0))["n"]
 
 
 def stock(product: Product) -> int:
-    """The stock, which must agree with the ledger and with what is held."""
+    """The stock. It must agree with the ledger and the reservations."""
     now = Product.objects.get(pk=product.pk).stock
     assert now == ledger(product) - held(product)
     return now
 
 
 def shelf() -> list[dict[str, Any]]:
-    """Everything that a refusal must leave as it was."""
+    """All rows that a refusal must not change."""
     tables = (Product, StockMovement, Reservation, ReservationLine)
     return [row for table in tables for row in table.objects.order_by("pk").values()]
 
 
 def stockpile(category: Category, other: Category, amount: int) -> None:
-    """Products of which one in three lies in `other` and one in four is sold out; prices, names and times repeat."""
+    """Products: one in three is in `other`, and one in four is sold out. Prices, names and times repeat."""
     now = timezone.now()
     Product.objects.bulk_create(
         Product(

@@ -1,14 +1,15 @@
-"""What the operator's audit reads: the three numbers of every product, the state of every reservation."""
+"""What the operator's audit reads: three numbers of each product, and the state of each reservation."""
 
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
-from products_project.products.models import Product
+from products_project.products.models import Product, Reservation
 from products_project.products.reservations import Wanted, release_stock, reserve_stock
 from products_project.products.services import Movement, hide_product, move_stock
 from tests.products.shop import STAFF, Make
-from tests.service import ServiceClient, client_for, faults, pages, problem
+from tests.support.service import ServiceClient, client_for, faults, pages, problem
 
 HELD, RELEASED, REFUSED, TOMBSTONE = (UUID(int=number) for number in range(1, 5))
 
@@ -20,7 +21,7 @@ def operator() -> ServiceClient:
 
 @pytest.fixture
 def product(make: Make) -> Product:
-    """Hidden, sold of, given back, moved."""
+    """A product that was sold, given back, moved by staff, and then hidden."""
     product = make(stock=10, sku="PEN")
     for order, quantity in ((HELD, 3), (RELEASED, 2), (REFUSED, 99)):
         reserve_stock(order_id=order, wanted=[Wanted(product.pk, quantity)])
@@ -35,7 +36,7 @@ def test_a_product_s_three_numbers_agree_at_rest(operator: ServiceClient, produc
     row = {"product_id": str(product.pk), "sku": "PEN", "stock": 6, "moved": 9, "held": 3}
     new = make(sku="INK")
     none = {"product_id": str(new.pk), "sku": "INK", "stock": 0, "moved": 0, "held": 0}
-    assert operator.get("/audit/stock/").json() == {"next": None, "previous": None, "results": [row, none]}
+    assert operator.get("/audit/stock/").json() == {"next": None, "results": [row, none]}
     assert operator.get(f"/audit/stock/{product.pk}/").json() == row
 
 
@@ -46,14 +47,14 @@ def test_a_lost_unit_shows(operator: ServiceClient, product: Product) -> None:
 
 
 def test_every_reservation_is_told_with_its_lines(operator: ServiceClient, product: Product) -> None:
-    def line(quantity: int) -> list[dict[str, object]]:
-        return [{"product_id": str(product.pk), "quantity": quantity}]
+    def line(quantity: int) -> dict[str, int]:
+        return {str(product.pk): quantity}
 
     rows = [
-        {"order_id": str(HELD), "state": "held", "items": line(3)},
-        {"order_id": str(RELEASED), "state": "released", "items": line(2)},
-        {"order_id": str(REFUSED), "state": "refused", "items": []},
-        {"order_id": str(TOMBSTONE), "state": "released", "items": []},
+        {"order_id": str(HELD), "state": "held", "ownerless": False, "items": line(3)},
+        {"order_id": str(RELEASED), "state": "released", "ownerless": False, "items": line(2)},
+        {"order_id": str(REFUSED), "state": "refused", "ownerless": False, "items": {}},
+        {"order_id": str(TOMBSTONE), "state": "released", "ownerless": False, "items": {}},
     ]
     assert operator.get("/audit/reservations/").json()["results"] == rows
     assert [operator.get(f"/audit/reservations/{row['order_id']}/").json() for row in rows] == rows
@@ -75,3 +76,28 @@ def test_an_audit_comes_in_pages(operator: ServiceClient, product: Product, make
 @pytest.mark.parametrize("what", ["stock", "reservations"])
 def test_what_never_was_is_404(operator: ServiceClient, what: str) -> None:
     problem(operator.get(f"/audit/{what}/{uuid4()}/"), 404, "not-found")
+
+
+def test_a_reservation_without_an_order_is_released_once_and_told_so(operator: ServiceClient, product: Product) -> None:
+    for order_id, state in ((HELD, "released"), (HELD, "released"), (REFUSED, "refused")):
+        with capture_logs() as logged:
+            assert operator.delete(f"/audit/reservations/{order_id}/").status_code == 204
+        row = operator.get(f"/audit/reservations/{order_id}/").json()
+        assert (row["state"], row["ownerless"]) == (state, True)
+        events = [entry for entry in logged if entry["event"] == "a reservation without an order was released"]
+        assert [(event["order_id"], event["items"]) for event in events] == [(str(order_id), row["items"])]
+    assert operator.get(f"/audit/stock/{product.pk}/").json()["held"] == 0
+    assert Product.objects.get().stock == 9
+    assert reserve_stock(order_id=HELD, wanted=[Wanted(product.pk, 1)]).state == "released"  # however late it asks
+
+
+@pytest.mark.django_db
+def test_nothing_is_stored_of_a_reservation_that_never_was(operator: ServiceClient) -> None:
+    problem(operator.delete(f"/audit/reservations/{uuid4()}/"), 404, "not-found")
+    assert not Reservation.objects.exists()
+
+
+@pytest.mark.parametrize("caller", ["gateway", "orders"])
+def test_only_the_operator_releases_what_has_no_order(product: Product, caller: str) -> None:
+    problem(client_for(caller=caller).delete(f"/audit/reservations/{HELD}/"), 403, "permission-denied")
+    assert Reservation.objects.get(pk=HELD).state == "held"

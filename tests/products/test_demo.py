@@ -1,4 +1,4 @@
-"""`manage.py demo`, which every start may run."""
+"""`manage.py demo`, which may run at every start."""
 
 from collections import Counter
 from io import StringIO

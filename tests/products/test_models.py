@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever writes past the services."""
+"""What the database itself refuses, even if code bypasses the services."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -77,7 +77,7 @@ TAKEN: dict[str, Callable[[Product], Any]] = {
 
 @pytest.fixture
 def product(make: Make) -> Product:
-    """With a movement by `taken`, a hold, and a hidden product `gone` beside it."""
+    """A product with a movement by `taken` and a reservation, and a hidden product `gone`."""
     product = make(stock=5)
     Product.objects.filter(pk=make(sku="gone").pk).update(hidden_at=timezone.now())
     move()(product)
@@ -90,7 +90,7 @@ def product(make: Make) -> Product:
 def at_commit(write: Callable[[Product], Any], product: Product) -> None:
     with transaction.atomic():
         write(product)
-        connection.check_constraints()  # the deferred ones come due at a commit that tests don't reach
+        connection.check_constraints()  # deferred constraints are checked at a commit, which tests don't reach
 
 
 @pytest.mark.parametrize("write", REFUSED.values(), ids=REFUSED.keys())

@@ -1,4 +1,4 @@
-"""That finding a page costs the same however many products there are: SQLite's own plans and counters."""
+"""A page costs the same however many products there are, by SQLite's own plans and counters."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +11,13 @@ from products_project.products.models import Category
 from products_project.products.search import ORDERINGS
 from products_project.products.services import create_category
 from tests.products.shop import SIFTS, stockpile
-from tests.service import ServiceClient, pages
+from tests.support.plans import plan
+from tests.support.service import ServiceClient, pages
 
 
 @contextmanager
 def statements() -> Iterator[list[tuple[str, Any]]]:
-    """What runs meanwhile, with its parameters."""
+    """The statements that run in this block, with their parameters."""
     seen: list[tuple[str, Any]] = []
 
     def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -27,14 +28,8 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
         yield seen
 
 
-def plan(sql: str, params: Any) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
-        return [row[3] for row in cursor.fetchall()]
-
-
 def steps(call: Callable[[], Any]) -> int:
-    """How many instructions SQLite's virtual machine runs for `call`."""
+    """The number of instructions that SQLite's virtual machine runs for `call`."""
     ran = 0
 
     def count() -> int:
@@ -51,7 +46,7 @@ def steps(call: Callable[[], Any]) -> int:
 
 
 def deep_link(shopper: ServiceClient, query: str, rows: int) -> str:
-    """The link to the page of twenty after the first `rows` of `query`."""
+    """The link to the 20 products after the first `rows` of `query`."""
     walk = pages(shopper, f"/products/?page_size=100&{query}")
     for _ in range(rows // 100):
         page = next(walk)
@@ -65,13 +60,13 @@ def test_a_page_is_read_from_the_ordering_s_own_index_where_it_starts(
 ) -> None:
     stockpile(create_category(name="Games"), books, 60)
     walk = pages(shopper, f"/products/?page_size=5&ordering={ordering}&{query}")
-    column = ordering.removeprefix("-")
+    column = ordering.removeprefix("-").replace("name", "name_key")
     keyset = f"({column},id){'<' if ordering.startswith('-') else '>'}(?,?)"
     for beyond in ("", keyset, keyset):
         with statements() as seen:
             assert len(next(walk)["results"]) == 5
         [statement] = seen
-        plans = plan(*statement)
+        plans = plan(*statement).splitlines()
         assert "TEMP B-TREE" not in " ".join(plans)
         [read] = [step for step in plans if "products_product" in step]
         bounds = [bound for bound in ("category_id=?" if suffix == "_cat" else "", beyond) if bound]

@@ -1,4 +1,4 @@
-"""What the catalogue and the ledger guarantee whoever asks, under races too."""
+"""What the catalogue and the ledger guarantee to any caller, in races too."""
 
 import threading
 from collections.abc import Callable
@@ -8,16 +8,18 @@ from uuid import uuid4
 
 import pytest
 from django.db.models import F
+from django.http import Http404
 from rest_framework.exceptions import ValidationError
 
-from common.errors import PreconditionFailed
-from common.idempotency import KeyReused
+from common.api.errors import PreconditionFailed
+from common.api.idempotency import KeyReused
 from products_project.products import services
 from products_project.products.models import MAX_STOCK, Category, Product, StockMovement
 from products_project.products.reservations import Wanted, release_stock, reserve_stock
 from products_project.products.services import InsufficientStock, Movement, SkuTaken, SlugTaken
 from tests.products.shop import SHOPPER, STAFF, Make, ledger, shelf, stock
-from tests.service import TOGETHER_S, race
+from tests.support.service import race
+from tests.support.threads import TOGETHER_S
 
 
 def anything(product: Product) -> bool:
@@ -83,7 +85,7 @@ class TestMovements:
         services.hide_product(product_id=gone.pk, precondition=anything)
         before = shelf()
         for product_id in (gone.pk, uuid4()):
-            with pytest.raises(Product.DoesNotExist):
+            with pytest.raises(Http404):
                 move(product, 1, product_id=product_id)
         with pytest.raises(PreconditionFailed):
             services.move_stock(Movement(product.pk, 1, "", STAFF), key="k", precondition=nothing)
@@ -130,7 +132,7 @@ class TestKeys:
     def test_of_two_at_once_one_moves_and_the_other_replays_it(
         self, make: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Both look for the key before either writes, and the stock suffices for one."""
+        """Both look for the key before one of them writes. The stock is enough for one."""
         product = make(stock=10)
         look, both_looked = services._replayed, threading.Barrier(2)
 
@@ -207,7 +209,7 @@ class TestProducts:
         services.hide_product(product_id=gone.pk, precondition=anything)
         before = shelf()
         for product_id in (gone.pk, uuid4()):
-            with pytest.raises(Product.DoesNotExist):
+            with pytest.raises(Http404):
                 change(product_id=product_id, precondition=anything)
         with pytest.raises(PreconditionFailed):
             change(product_id=product.pk, precondition=nothing)
@@ -256,7 +258,9 @@ class TestCategories:
         for attempt in (
             lambda: services.create_category(name="BOOKS"),
             lambda: services.create_category(name="Other", slug="books"),
-            lambda: services.update_category(slug="games", changes={"name": "New", "slug": "books"}),
+            lambda: services.update_category(
+                slug="games", changes={"name": "New", "slug": "books"}, precondition=lambda category: True
+            ),
         ):
             with pytest.raises(SlugTaken):
                 attempt()

@@ -1,4 +1,4 @@
-"""Products over HTTP: making, reading, changing, hiding."""
+"""Products over HTTP: create, read, change, hide."""
 
 from typing import Any
 from uuid import uuid4
@@ -9,21 +9,10 @@ from products_project.products.models import Category, Product
 from products_project.products.reservations import Wanted, release_stock, reserve_stock
 from products_project.products.services import create_category
 from tests.products.shop import STAFF, Make, shelf, stock
-from tests.service import ServiceClient, faults, problem
+from tests.support import examples
+from tests.support.service import ServiceClient, faults, problem
 
 FORM = {"sku": "PEN-1", "name": "Pen", "price": "1.50", "category": "books"}
-FIELDS = [
-    "id",
-    "sku",
-    "name",
-    "description",
-    "price",
-    "currency",
-    "stock",
-    "category",
-    "created_at",
-    "updated_at",
-]
 
 
 @pytest.mark.usefixtures("books")
@@ -34,7 +23,7 @@ class TestMaking:
         assert response.status_code == 201
         shown = response.json()
         product = Product.objects.get()
-        assert list(shown) == FIELDS
+        assert list(shown) == list(examples.PRODUCT)
         assert {name: shown[name] for name in form} == form
         assert shown["id"] == str(product.pk)
         assert shown["created_at"].endswith("Z")
@@ -62,14 +51,15 @@ class TestMaking:
     @pytest.mark.parametrize(
         ("change", "expected"),
         [
-            ({"sku": "-PEN"}, [("/sku", "invalid")]),
-            ({"sku": "P" * 41}, [("/sku", "max_length")]),
+            ({"sku": "PEN\u200b"}, [("/sku", "invalid")]),
+            ({"sku": "P" * 65}, [("/sku", "max_length")]),
             ({"name": " "}, [("/name", "blank")]),
             ({"price": "-0.01"}, [("/price", "min_value")]),
             ({"price": "1.999"}, [("/price", "max_decimal_places")]),
             ({"price": "10000000000.00"}, [("/price", "max_digits")]),
             ({"price": "much"}, [("/price", "invalid")]),
             ({"currency": "eur"}, [("/currency", "invalid")]),
+            ({"price": "100.50", "currency": "JPY"}, [("/price", "decimals")]),
             ({"category": "music"}, [("/category", "does_not_exist")]),
             ({"category": None}, [("/category", "null")]),
             ({"stock": -1}, [("/stock", "min_value")]),
@@ -101,7 +91,7 @@ class TestMaking:
             assert staff.delete(f"/products/{made['id']}/").status_code == 204
         before = shelf()
         body = problem(staff.post("/products/", {**FORM, "stock": 1}), 409, "sku-taken")
-        assert body["detail"] == "Another product has this SKU, or had it."
+        assert body["detail"] == "Another product has this SKU, or had it. Choose another one."
         assert shelf() == before
 
 
@@ -176,3 +166,11 @@ class TestHiding:
             problem(getattr(staff, method)(f"/products/{uuid4()}/", FORM), 404, "not-found")
         problem(staff.post(f"/products/{uuid4()}/stock/", {"delta": 1}), 404, "not-found")
         assert shelf() == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/products/", "/categories/", "/categories/books/"])
+def test_options_never_shows_an_answer_s_fields_as_what_to_send(
+    staff: ServiceClient, books: Category, path: str
+) -> None:
+    assert set(staff.options(path).json()) == {"name", "description", "renders", "parses"}

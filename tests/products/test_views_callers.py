@@ -1,4 +1,4 @@
-"""Who may call: the gateway the catalogue, orders its reservations, the operator the audit, and nobody else."""
+"""Who may call: the gateway the catalogue, orders the reservations, the operator the audit. Nobody else."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from products_project.products.models import Category, Product
 from products_project.products.reservations import Wanted, reserve_stock
 from products_project.products.urls import urlpatterns
 from tests.products.shop import SHOPPER, STAFF, Make, shelf
-from tests.service import ServiceClient, client_for, client_with, problem, routes
+from tests.support.service import ServiceClient, client_for, client_with, problem, routes
 
 ORDER = "019a0000-0000-7000-8000-000000000001"
 ROUTES = routes(urlpatterns, product_id="{product_id}", order_id=ORDER, slug="books")
@@ -30,7 +30,7 @@ def state() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def product(make: Make) -> Product:
-    """Some of which `ORDER` holds."""
+    """A product of which some units are reserved for `ORDER`."""
     product = make(stock=5)
     reserve_stock(order_id=ORDER, wanted=[Wanted(product.pk, 2)])
     return product
@@ -68,7 +68,7 @@ def test_who_is_no_staff_reads_the_catalogue_and_writes_nothing(
     if method in READS and not route.endswith("stock/"):
         assert response.status_code == 200
     else:
-        assert problem(response, 403, "permission-denied")["detail"] == "Only staff may do this."
+        assert problem(response, 403, "permission-denied")["detail"] == "Only staff may do this. Sign in as staff."
     assert state() == before
 
 

@@ -7,7 +7,7 @@ import pytest
 from products_project.products.models import Category, Product
 from products_project.products.services import create_category
 from tests.products.shop import Make
-from tests.service import ServiceClient, faults, pages, problem
+from tests.support.service import ServiceClient, faults, pages, problem
 
 
 def rows() -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def test_bad_input_is_named_by_pointer_and_makes_nothing(
 def test_a_taken_slug_is_409(staff: ServiceClient, books: Category, form: dict[str, str]) -> None:
     before = rows()
     body = problem(staff.post("/categories/", form), 409, "slug-taken")
-    assert body["detail"] == "Another category has this slug."
+    assert body["detail"] == "Another category has this slug. Choose another one."
     assert rows() == before
 
 
@@ -98,7 +98,9 @@ def test_one_in_use_cannot_be_deleted(staff: ServiceClient, make: Make, hidden: 
         staff.delete(f"/products/{product.pk}/")
     before = rows()
     body = problem(staff.delete("/categories/books/"), 409, "category-in-use")
-    assert body["detail"] == "The category still has products, hidden ones included."
+    assert (
+        body["detail"] == "The category still has products, hidden ones included. Move them to another category first."
+    )
     assert rows() == before
     assert Product.objects.get().category.slug == "books"
 

@@ -11,7 +11,7 @@ from products_project.products.models import Category, Product
 from products_project.products.reservations import Wanted, release_stock, reserve_stock
 from products_project.products.services import Movement, move_stock, update_category
 from tests.products.shop import STAFF, Make, shelf
-from tests.service import ServiceClient, problem
+from tests.support.service import ServiceClient, problem
 
 ORDER = uuid4()
 FORM = {"sku": "PEN-1", "name": "Pen", "price": "1.50", "category": "books"}
@@ -38,7 +38,9 @@ CHANGES: dict[str, Callable[[Product], Any]] = {
     "a movement": move,
     "a reservation": lambda product: reserve_stock(order_id=ORDER, wanted=[Wanted(product.pk, 1)]),
     "a new price": lambda product: Product.objects.update(price=99),
-    "its category's new slug": lambda product: update_category(slug="books", changes={"slug": "reading"}),
+    "its category's new slug": lambda product: update_category(
+        slug="books", changes={"slug": "reading"}, precondition=lambda category: True
+    ),
 }
 
 
@@ -115,7 +117,7 @@ def test_a_stale_write_is_412_and_changes_nothing(
     change(product)
     before = shelf()
     body = problem(write(staff, path, headers={"If-Match": known}), 412, "precondition-failed")
-    assert body["detail"] == "It has changed since the version that If-Match names. Read it again."
+    assert body["detail"] == "This is not the version that If-Match or If-None-Match asks for. Read it again."
     assert shelf() == before
 
 
@@ -138,3 +140,39 @@ def test_what_everyone_sees_alike_may_be_kept_a_second_and_a_day_for_outages(
         assert shopper.get(public)["Cache-Control"] == "public, max-age=1, stale-if-error=86400"
     assert "Cache-Control" not in staff.get(f"{path}stock/")
     assert "Cache-Control" not in shopper.get(f"/products/{uuid4()}/")
+
+
+@pytest.mark.parametrize("header", ["*", "{}", "W/{}", '"other", {}'])
+@EVERY_WRITE
+def test_a_write_that_rules_out_this_version_is_412(
+    staff: ServiceClient, path: str, write: Callable[..., Any], header: str
+) -> None:
+    known = etag(staff, path)
+    before = shelf()
+    problem(write(staff, path, headers={"If-None-Match": header.format(known)}), 412, "precondition-failed")
+    assert shelf() == before
+    assert write(staff, path, headers={"If-None-Match": '"other"'}).status_code in {200, 201, 204}
+
+
+CATEGORY = {"name": "Good books", "slug": "books", "description": ""}
+CATEGORY_WRITES: dict[str, Callable[..., Any]] = {
+    "put": lambda client, **kwargs: client.put("/categories/books/", CATEGORY, **kwargs),
+    "patch": lambda client, **kwargs: client.patch("/categories/books/", {"name": "Good books"}, **kwargs),
+    "delete": lambda client, **kwargs: client.delete("/categories/books/", **kwargs),
+}
+
+
+@pytest.mark.parametrize("write", CATEGORY_WRITES.values(), ids=CATEGORY_WRITES.keys())
+def test_a_category_honours_its_tag(staff: ServiceClient, books: Category, write: Callable[..., Any]) -> None:
+    stale = etag(staff, "/categories/books/")
+    changed = staff.patch("/categories/books/", {"description": "Read them."})
+    assert changed["ETag"] == etag(staff, "/categories/books/") != stale
+    before = Category.objects.values().get()
+    for headers in ({"If-Match": stale}, {"If-None-Match": "*"}, {"If-None-Match": changed["ETag"]}):
+        problem(write(staff, headers=headers), 412, "precondition-failed")
+    assert Category.objects.values().get() == before
+    assert write(staff, headers={"If-Match": changed["ETag"]}).status_code in {200, 204}
+
+
+def test_a_new_category_comes_with_its_tag(staff: ServiceClient, db: None) -> None:
+    assert staff.post("/categories/", {"name": "Games"})["ETag"] == etag(staff, "/categories/games/")

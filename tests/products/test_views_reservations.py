@@ -1,15 +1,18 @@
-"""Reservations over HTTP, as orders asks for them."""
+"""Reservations over HTTP, as the orders service uses them."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.products.shop import Make, shelf, stock
-from tests.service import ServiceClient, faults
+from tests.support.service import ServiceClient, faults
 
 ORDER = "019a0000-0000-7000-8000-000000000001"
 PATH = f"/reservations/{ORDER}/"
+OTHERS = [f"019a0000-0000-7000-8000-00000000000{number}" for number in (2, 3, 4)]
+ITEM = {"product_id": ORDER, "quantity": 1}
 
 
 def items(*wanted: tuple[Any, int]) -> dict[str, Any]:
@@ -17,7 +20,7 @@ def items(*wanted: tuple[Any, int]) -> dict[str, Any]:
 
 
 def test_a_hold_and_its_release_are_told_with_their_lines(orders: ServiceClient, make: Make) -> None:
-    pen = make(sku="PEN", name="Pen", price="1.50", stock=5)
+    pen = make(sku="PEN", name="Pen", price=Decimal("1.50"), stock=5)
     held = orders.put(PATH, items((pen, 2)))
     expected = {
         "order_id": ORDER,
@@ -94,3 +97,51 @@ def test_a_hundred_lines_of_ten_thousand_are_taken(orders: ServiceClient, make: 
     verdict = orders.put(PATH, items(*((product, 10_000) for product in products))).json()
     assert (verdict["state"], len(verdict["items"])) == ("held", 100)
     assert {stock(product) for product in products} == {0}
+
+
+class TestBatches:
+    """POST for several orders at once."""
+
+    def test_each_order_gets_the_verdict_that_it_would_get_alone(self, orders: ServiceClient, make: Make) -> None:
+        pen = make(stock=3)
+        known, taken, refused = OTHERS[0], OTHERS[1], OTHERS[2]
+        first = orders.put(f"/reservations/{known}/", items((pen, 1))).json()
+        wanted = [(known, 1), (taken, 2), (refused, 1)]
+        batch = {"orders": [{"order_id": order_id, **items((pen, n))} for order_id, n in wanted]}
+        answered = orders.post("/reservations/", batch)
+        assert answered.status_code == 200
+        results = answered.json()["results"]
+        assert [(row["order_id"], row["state"]) for row in results] == [
+            (known, "held"),
+            (taken, "held"),
+            (refused, "refused"),
+        ]
+        assert results[0] == first
+        assert results == [orders.put(f"/reservations/{order_id}/", items((pen, 9))).json() for order_id, _ in wanted]
+        assert orders.post("/reservations/", batch).json() == answered.json()
+        assert stock(pen) == 0
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize(
+        ("wanted", "expected"),
+        [
+            ([], [("/orders", "min_length")]),
+            ([{"order_id": str(uuid4()), "items": [ITEM]} for _ in range(21)], [("/orders", "max_length")]),
+            ([{"order_id": ORDER, "items": [ITEM]}] * 2, [("/orders", "repeated")]),
+            ([{"order_id": ORDER, "items": []}], [("/orders/0/items", "min_length")]),
+            ([{"items": [ITEM]}], [("/orders/0/order_id", "required")]),
+        ],
+    )
+    def test_bad_input_decides_on_no_order(
+        self, orders: ServiceClient, wanted: list[dict[str, Any]], expected: list[tuple[str, str]]
+    ) -> None:
+        assert faults(orders.post("/reservations/", {"orders": wanted})) == expected
+        assert shelf() == []
+
+    def test_the_largest_batch_that_orders_sends_fits_into_a_body(self, orders: ServiceClient, make: Make) -> None:
+        products = [make(stock=10_000) for _ in range(10)]
+        each = items(*((product, 1) for product in products))
+        batch = {"orders": [{"order_id": str(uuid4()), **each} for _ in range(20)]}
+        states = {row["state"] for row in orders.post("/reservations/", batch).json()["results"]}
+        assert states == {"held"}
+        assert {stock(product) for product in products} == {9_980}

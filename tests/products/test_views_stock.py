@@ -1,4 +1,4 @@
-"""The ledger over HTTP, and the keys of its movements."""
+"""The ledger over HTTP, and its idempotency keys."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,7 +7,7 @@ import pytest
 
 from products_project.products.models import Product, StockMovement
 from tests.products.shop import STAFF, Make, shelf, stock
-from tests.service import ServiceClient, client_for, faults, pages, problem, race
+from tests.support.service import ServiceClient, client_for, faults, pages, problem, race
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ class TestKeys:
         staff.post(path, {"delta": -2}, **keyed("k"))
         before = shelf()
         detail = problem(staff.post(path, body, **keyed("k")), 422, "idempotency-key-reused")["detail"]
-        assert detail == "This Idempotency-Key came with another body before."
+        assert detail == "This Idempotency-Key came with another body before. Use a new key for another request."
         assert shelf() == before
 
     def test_a_key_used_for_another_product_is_422(self, staff: ServiceClient, path: str, make: Make) -> None:

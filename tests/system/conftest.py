@@ -1,77 +1,88 @@
-"""The systems that tests share: started side by side, when a collected test asks for them, and stopped likewise."""
+"""The Plazas that tests share. Those that the collected tests ask for start and stop side by side."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.system.client import Client
-from tests.system.plaza import WITHOUT_THROTTLES, System
+from tests.support.http import Client
+from tests.support.plaza import WITHOUT_THROTTLES, Plaza
+from tests.support.properties import load_profile_of_requests
+from tests.support.threads import at_once
+from tests.support.wire import Sender
+from tests.system.visits import browser, visit  # noqa: F401 - fixtures
+
+load_profile_of_requests()
 
 
 @pytest.fixture(scope="session")
-def systems(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, System]]:
+def plazas(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Plaza]]:
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
-    environments = {"system": WITHOUT_THROTTLES, "fragile": WITHOUT_THROTTLES, "deceived": {}}
+    environments = {"plaza": WITHOUT_THROTTLES, "fragile": WITHOUT_THROTTLES, "deceived": {}}
     if "deceived" in wanted:
         environments["deceived"] = {"PRODUCTS_URL": request.getfixturevalue("impostor").url_for("")}
     made = {
-        name: System(tmp_path_factory.mktemp(name) / "data", **environment)
+        name: Plaza(tmp_path_factory.mktemp(name) / "data", **environment)
         for name, environment in environments.items()
         if name in wanted
     }
-    with ThreadPoolExecutor(len(made)) as pool:
-        try:
-            list(pool.map(System.up, made.values()))
-            yield made
-        finally:
-            list(pool.map(System.down, made.values()))
+    try:
+        at_once([plaza.up for plaza in made.values()])
+        yield made
+    finally:
+        at_once([plaza.down for plaza in made.values()])
 
 
 @pytest.fixture(scope="session")
-def system(systems: dict[str, System]) -> System:
-    """For all who don't hurt it. Its throttles are off, since a whole suite comes from one address."""
-    return systems["system"]
+def plaza(plazas: dict[str, Plaza]) -> Plaza:
+    """For tests that break nothing. It has no throttles, because the whole suite comes from one address."""
+    return plazas["plaza"]
 
 
 @pytest.fixture(scope="session")
-def fragile(systems: dict[str, System]) -> System:
-    """For those who kill and freeze its processes, and leave it healthy."""
-    return systems["fragile"]
+def fragile(plazas: dict[str, Plaza]) -> Plaza:
+    """For tests that kill or freeze its processes. They leave it healthy."""
+    return plazas["fragile"]
 
 
 @pytest.fixture(scope="session")
-def deceived(systems: dict[str, System]) -> System:
-    """Its products service is the test's own; its throttles are as they come."""
-    return systems["deceived"]
+def deceived(plazas: dict[str, Plaza]) -> Plaza:
+    """Its products service is played by the test. Its throttles have their default limits."""
+    return plazas["deceived"]
 
 
 @pytest.fixture(scope="session")
 def impostor() -> Iterator[HTTPServer]:
-    """What stands where the products service should."""
+    """The server that takes the place of the products service."""
     with HTTPServer(host="127.0.0.1", threaded=True) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def staff(system: System) -> Client:
-    return system.staff()
+def staff(plaza: Plaza) -> Client:
+    return plaza.staff()
 
 
 @pytest.fixture(scope="session")
-def customer(system: System) -> Client:
-    return system.customer()
+def customer(plaza: Plaza) -> Client:
+    return plaza.customer()
 
 
 @pytest.fixture(scope="session")
-def stranger(system: System) -> Client:
+def stranger(plaza: Plaza) -> Client:
     """Another customer."""
-    return system.customer()
+    return plaza.customer()
 
 
 @pytest.fixture
-def nobody(system: System) -> Iterator[Client]:
-    client = system.client()
+def nobody(plaza: Plaza) -> Iterator[Client]:
+    """A client that is not signed in."""
+    client = plaza.client()
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def send(plaza: Plaza, staff: Client) -> Sender:
+    """Raw requests of staff, who are allowed most."""
+    return Sender(plaza.port, staff)

@@ -1,6 +1,7 @@
-"""Schemathesis' hooks: what OpenAPI cannot say of this API, each rule by name and with its reason.
+"""Hooks of Schemathesis: what OpenAPI cannot express about this API, each rule with its reason.
 
-Loaded by Schemathesis' own process. `CONTRACT_TOKENS` is whom it calls as; `CONTRACT_URL` is the gateway.
+Schemathesis loads this module into its own process. `CONTRACT_TOKENS` are the access tokens of the run, `CONTRACT_URL`
+is the gateway.
 """
 
 import json
@@ -12,23 +13,25 @@ import requests
 import schemathesis
 
 PASSWORD = "saffron-orchard-in-july"
-# (status, pointer, code) of refusals that valid data meets, and why a schema cannot tell; "*" is any.
+# (status, pointer, code) of errors that a body valid by its schema may still get, and why. "*" is any code.
 RULES = {
     (400, "?cursor", "*"): "a cursor is taken from a page's link, and belongs to its filters",
     (400, "/password", "*"): "a password must be hard to guess",
-    (400, "/current_password", "*"): "is the caller's own",
+    (400, "/current_password", "*"): "must be the caller's own password",
     (400, "/category", "*"): "names a category that exists",
-    (400, "/slug", "*"): "is made of the name when absent, which may have nothing to make it of",
-    (400, "/email", "invalid"): "some that the format allows have no mail server, as in 0@0.a",
-    (400, "/price", "max_decimal_places"): "a number has the places of its float",
-    (400, "/price", "max_digits"): "a number has the digits of its float",
-    (400, "/items", "repeated"): "each product once",
+    (400, "/slug", "*"): "is derived from the name if absent, and some names have no letters for it",
+    (400, "/email", "invalid"): "the format allows addresses without a mail server, such as 0@0.a",
+    (400, "/price", "max_decimal_places"): "a JSON number has as many places as its float",
+    (400, "/price", "max_digits"): "a JSON number has as many digits as its float",
+    (400, "/sku", "invalid"): "holds only characters that can be printed",
+    (400, "/currency", "invalid"): "is a currency of ISO 4217 with at most two decimals",
+    (400, "/items", "repeated"): "each product may be named once",
     (400, "/delta", "invalid"): "the stock stays below its limit",
     (400, "/delta", "zero"): "a movement of 0 moves nothing",
-    (412, "", ""): "If-Match names the present version",
-    (422, "", ""): "a key belongs to the body that it came with",
+    (412, "", ""): "If-Match must name the current version",
+    (422, "", ""): "an idempotency key belongs to the body it first came with",
 }
-BEFORE_THE_GATEWAY = {414, 431}  # gunicorn's own, of a request line or headers beyond measure; in HTML
+BEFORE_THE_GATEWAY = {414, 431}  # gunicorn's own answers to a request line or headers that are too long, in HTML
 ENDS_THE_CALLER = {
     "DELETE /api/auth/sessions/",
     "DELETE /api/auth/sessions/{session_id}/",
@@ -57,13 +60,20 @@ def is_explained(status: int, pointer: str, code: str) -> bool:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """What ends its caller's account or sign-in is called by somebody made for it."""
+    """Send what ends its caller's account or session as a customer made for it."""
     sent = case.headers.get("Authorization", "")
     if (
         case.operation.label in ENDS_THE_CALLER
         and sent.removeprefix("Bearer ") in os.environ["CONTRACT_TOKENS"].split()
     ):
         case.headers["Authorization"] = f"Bearer {throw_away()}"
+        if is_valid_deletion(case.body):
+            case.body = {"current_password": PASSWORD}
+
+
+def is_valid_deletion(body: Any) -> bool:
+    password = body.get("current_password") if isinstance(body, dict) and len(body) == 1 else None
+    return isinstance(password, str) and 0 < len(password) <= 128
 
 
 def throw_away() -> str:

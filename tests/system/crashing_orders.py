@@ -1,6 +1,6 @@
-"""The orders service, which kills itself (-9) at the point that CRASH_AT names: `python crashing_orders.py PORT`.
+"""The orders service, killing itself (-9) at the point that CRASH_AT names: `python crashing_orders.py PORT`.
 
-It serves the real project; only the step at hand is wrapped, in this process.
+It serves the real project. Only the function at that point is wrapped, in this process.
 """
 
 import os
@@ -15,7 +15,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "orders_project.settings"
 
 
 def die(*args: Any, **kwargs: Any) -> None:
-    os.killpg(os.getpgrp(), signal.SIGKILL)  # gunicorn's master too: the whole service is gone
+    os.killpg(os.getpgrp(), signal.SIGKILL)  # the whole service, with gunicorn's master
 
 
 def before(owner: Any, name: str) -> None:
@@ -38,17 +38,17 @@ def main(port: str, crash_at: str) -> None:
 
     django.setup()
     from orders_project.orders import outbox, services, views
-    from orders_project.orders.models import OrderEvent
+    from orders_project.orders.models import Order, OrderEvent
     from orders_project.orders.products_client import ProductsClient
 
     points: dict[str, Callable[[], None]] = {
-        "placing, before the commit": lambda: after(OrderEvent.objects, "create"),
+        "placing, before the commit": lambda: after(Order, "save"),
         "placing, after the commit": lambda: after(services, "place_order"),
         "placing, before the call": lambda: before(ProductsClient, "reserve"),
         "placing, after the call": lambda: after(ProductsClient, "reserve"),
-        "confirming, before the commit": lambda: before(outbox.OrderLine.objects, "filter"),
+        "confirming, before the commit": lambda: before(outbox, "store_prices"),
         "confirming, after the commit": lambda: after(outbox, "settle"),
-        "cancelling, before the commit": lambda: after(services, "_move"),
+        "cancelling, before the commit": lambda: after(OrderEvent.objects, "create"),
         "cancelling, after the commit": lambda: after(services, "cancel_order"),
         "cancelling, before the call": lambda: before(ProductsClient, "release"),
         "cancelling, after the call": lambda: after(ProductsClient, "release"),

@@ -1,25 +1,24 @@
-"""What tests do in a shop again and again."""
+"""What many tests do in a shop: fill its catalogue, order, and count."""
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
+from uuid import uuid4
 
 import requests
 
-from tests.system.client import Client, succeeded
+from tests.support.http import Client, succeeded
 
 PATIENCE_S = 60
-NO_VERDICT = (202, 502, 503, 504)  # ask again
+UNDECIDED = (202, 502, 503, 504)  # the order is pending, or the answer was lost: ask again
 
-T = TypeVar("T")
 _numbers = count(1)
 
 
 def make_category(staff: Client, name: str = "") -> str:
-    """Its slug."""
+    """Returns its slug."""
     name = name or f"Category {next(_numbers)}"
     slug: str = succeeded(staff.post("/api/categories/", {"name": name}), 201)["slug"]
     return slug
@@ -44,20 +43,25 @@ def send_order(client: Client, product: dict[str, Any], quantity: int = 1, *, ke
     return client.post("/api/orders/", order_body(product, quantity), headers=headers)
 
 
-def insist(send: Callable[[], requests.Response]) -> requests.Response:
-    """The verdict on an order with a key, sent again and again while there is none."""
+def send_until_decided(send: Callable[[], requests.Response]) -> requests.Response:
+    """Send an order that has a key again and again, until it is confirmed or rejected."""
     give_up_s = time.monotonic() + PATIENCE_S
-    while (response := send()).status_code in NO_VERDICT:
+    while (response := send()).status_code in UNDECIDED:
         assert time.monotonic() < give_up_s, response.text
         time.sleep(random.uniform(0.1, 0.5))
     return response
 
 
 def place_order(client: Client, product: dict[str, Any], quantity: int = 1) -> dict[str, Any]:
-    """One that is confirmed."""
+    """Order `quantity` of the product; the order must be confirmed."""
     order: dict[str, Any] = succeeded(send_order(client, product, quantity), 201)
     assert order["status"] == "confirmed"
     return order
+
+
+def search_uncached(client: Client) -> requests.Response:
+    """A search of the catalogue that no cache has an answer to."""
+    return client.get(f"/api/products/?search={uuid4()}")
 
 
 def stock_of(client: Client, product: dict[str, Any]) -> int:
@@ -71,7 +75,7 @@ def ledger_sum(staff: Client, product: dict[str, Any]) -> int:
 
 
 def held_quantity(staff: Client, product: dict[str, Any]) -> int:
-    """What all orders that were taken and not cancelled hold of the product."""
+    """How much of the product all orders hold that are confirmed or further, and not cancelled."""
     return sum(
         item["quantity"]
         for page in staff.pages("/api/orders/?page_size=100")
@@ -79,9 +83,3 @@ def held_quantity(staff: Client, product: dict[str, Any]) -> int:
         for item in order["items"]
         if item["product_id"] == product["id"] and order["status"] not in ("pending", "rejected", "cancelled")
     )
-
-
-def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What each of `calls` gave, each in a thread of its own."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]

@@ -1,14 +1,14 @@
-"""Finding things: filters, orderings, and pages that are followed in both directions."""
+"""Searching the catalogue: filters, orderings, and pages in both directions."""
 
 import pytest
 
-from tests.system.client import Client, problem, succeeded
+from tests.support.http import Client, problem, succeeded
 from tests.system.shop import make_category, make_product
 
 
 @pytest.fixture(scope="module")
 def category(staff: Client) -> str:
-    """Seven products, at prices and with stocks that differ."""
+    """Seven products with different prices and stocks."""
     slug = make_category(staff, "Lamps of all kinds")
     for number, name in enumerate(("Anglepoise", "Bankers", "Candle", "Desk", "Emergency", "Floor", "Gas")):
         fields = {"name": f"{name} lamp", "price": f"{10 + number}.50", "stock": number % 3}
@@ -50,7 +50,7 @@ def test_the_catalogue_is_paged_forwards_and_back(customer: Client, category: st
     assert [page["results"] for page in reversed(backwards)] == [whole[0:2], whole[2:4], whole[4:6]]
 
 
-def test_a_cursor_belongs_to_the_question_it_was_made_for(customer: Client, category: str) -> None:
+def test_a_cursor_belongs_to_its_query(customer: Client, category: str) -> None:
     following = succeeded(customer.get(f"/api/products/?category={category}&ordering=price&page_size=2"))["next"]
 
     foreign = customer.get(following.replace("ordering=price", "ordering=name"))

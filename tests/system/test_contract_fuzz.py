@@ -1,7 +1,7 @@
 """Schemathesis against the running gateway, from its own OpenAPI document: as a customer, and as staff.
 
-All of its checks, in all of its phases: single requests made from the document, valid and not, and chains of them
-along the links it finds. What a document cannot say is in `contract_rules.py`, rule by rule.
+It makes all of its checks in all of its phases: single requests made from the document, valid and invalid, and chains
+of requests along the links that it finds. What an OpenAPI document cannot say is in `contract_rules.py`.
 """
 
 import json
@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from operations.layout import ROOT
-from tests.system.access_scene import make_staff
-from tests.system.client import Client
+from tests.support.http import Client
+from tests.support.plaza import WITHOUT_THROTTLES, Plaza, clean_environment
 from tests.system.contract_rules import ENDS_THE_CALLER
-from tests.system.plaza import WITHOUT_THROTTLES, System, clean_environment
+from tests.system.scene import make_staff
 
 pytestmark = pytest.mark.long
 
-SEED = 20_261_101  # another one finds other cases; this one finds the same again
+SEED = 20_261_101  # the same seed makes the same cases
 EXAMPLES = 10
 TIME_OUT_S = 300
-# As two customers, who must not see each other's things; what ends its caller is called by throw-aways. Staff may
-# delete whoever the run itself is, so these four are the customers' alone.
+# The first run is as two customers, who must not see each other's things. An operation that would end its caller's own
+# account or session is sent as a throw-away customer. Staff's run leaves these operations out: it could delete itself.
 AS_CUSTOMER = 'peers = ["first", "second"]'
 AS_STAFF = f"[[operations]]\ninclude-name = {json.dumps(sorted(ENDS_THE_CALLER))}\nenabled = false"
 CONFIGURATION = """
@@ -39,23 +39,23 @@ path = "{people}"
 {more}
 [generation]
 max-examples = {examples}
-allow-x00 = false  # refused in every string, as test_raw_http.py shows
+allow-x00 = false  # refused in every string, as test_bad_input.py shows
 database = "none"
 """
 
 
 @pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One of its own: staff's run deletes whom and what it likes."""
-    system = System(tmp_path_factory.mktemp("fuzzed") / "data", **WITHOUT_THROTTLES)
-    system.up()
-    yield system
-    system.down()
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plaza]:
+    """A Plaza for this module alone, because staff's run deletes accounts and products."""
+    plaza = Plaza(tmp_path_factory.mktemp("fuzzed") / "data", **WITHOUT_THROTTLES)
+    plaza.up()
+    yield plaza
+    plaza.down()
 
 
 @pytest.fixture
 def summary(request: pytest.FixtureRequest, record_testsuite_property: Any) -> Any:
-    """Says something at the end of the whole test run."""
+    """Adds a figure to the report of the whole test run."""
 
     class Line:
         def __init__(self, text: str) -> None:
@@ -71,8 +71,8 @@ def summary(request: pytest.FixtureRequest, record_testsuite_property: Any) -> A
     return add
 
 
-def run(folder: Path, system: System, people: list[Client], more: str) -> dict[str, Any]:
-    """Schemathesis' report; it fails with what Schemathesis says."""
+def run(folder: Path, plaza: Plaza, people: list[Client], more: str) -> dict[str, Any]:
+    """Run Schemathesis as `people` and return its report. Its failures are the test's."""
     entries = [
         {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {client.access}"}]}
         for name, client in zip(("first", "second"), people, strict=False)
@@ -81,26 +81,26 @@ def run(folder: Path, system: System, people: list[Client], more: str) -> dict[s
     configuration = CONFIGURATION.format(seed=SEED, people=folder / "people.json", more=more, examples=EXAMPLES)
     (folder / "schemathesis.toml").write_text(configuration)
     tokens = " ".join(client.access for client in people)
-    done = subprocess.run(
+    finished = subprocess.run(
         [
             *(Path(sys.executable).with_name("schemathesis"), "--config-file", folder / "schemathesis.toml"),
-            *("run", f"{system.url()}/api/schema/?format=json", "--checks", "all", "--no-color"),
+            *("run", f"{plaza.url()}/api/schema/?format=json", "--checks", "all", "--no-color"),
             *("--report", "json", "--report-json-path", folder / "report.json"),
         ],
         cwd=ROOT,
-        env=clean_environment(CONTRACT_TOKENS=tokens, CONTRACT_URL=system.url()),
+        env=clean_environment(CONTRACT_TOKENS=tokens, CONTRACT_URL=plaza.url()),
         capture_output=True,
         text=True,
         timeout=TIME_OUT_S,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     report: dict[str, Any] = json.loads((folder / "report.json").read_text())
     return report
 
 
 @pytest.mark.parametrize("role", ["customer", "staff"])
-def test_every_answer_is_as_the_document_says(fuzzed: System, tmp_path: Path, summary: Any, role: str) -> None:
+def test_every_answer_is_as_the_document_describes(fuzzed: Plaza, tmp_path: Path, summary: Any, role: str) -> None:
     if role == "customer":
         report = run(tmp_path, fuzzed, [fuzzed.customer(), fuzzed.customer()], AS_CUSTOMER)
     else:
@@ -120,8 +120,8 @@ def test_every_answer_is_as_the_document_says(fuzzed: System, tmp_path: Path, su
     summary(f"contract cases as {role}", cases)
 
 
-def test_none_of_it_was_an_error_of_ours(fuzzed: System) -> None:
-    """After the two runs, whose answers hide what went wrong inside."""
+def test_no_request_was_an_internal_error(fuzzed: Plaza) -> None:
+    """After the two runs. The logs name exceptions that the answers hide."""
     for service in ("gateway", "users", "products", "orders"):
         lines = fuzzed.logs(service)
         assert len(lines) > 100

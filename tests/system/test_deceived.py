@@ -1,10 +1,9 @@
-"""A products service that does not keep its contract, behind a gateway and orders that hold it to it."""
+"""A products service that breaks its contract, and a gateway and orders service that notice."""
 
 import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,24 +11,14 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.system.client import Client, problem, succeeded
-from tests.system.plaza import System, eventually
-from tests.system.shop import at_once, send_order
+from tests.support import examples
+from tests.support.http import problem, succeeded
+from tests.support.plaza import Plaza, eventually
+from tests.support.threads import at_once
+from tests.system.shop import search_uncached, send_order
 
-INTERNAL = "10.0.0.7:5432 Traceback"  # what no client may ever see
-NOW = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-PRODUCT = {
-    "id": "01890000-0000-7000-8000-000000000001",
-    "sku": "REAL-1",
-    "name": "Thing",
-    "description": "",
-    "price": "2.50",
-    "currency": "EUR",
-    "stock": 3,
-    "category": "things",
-    "created_at": NOW,
-    "updated_at": NOW,
-}
+INTERNAL = "10.0.0.7:5432 Traceback"  # what no client may see
+PRODUCT = {**examples.PRODUCT, "sku": "REAL-1", "name": "Thing", "price": "2.50"}
 PAGE = {"next": None, "previous": None, "results": [PRODUCT]}
 
 Answering = Callable[[Request], Response]
@@ -62,18 +51,13 @@ class Impostor:
 
 
 @pytest.fixture
-def products(impostor: HTTPServer, deceived: System) -> Impostor:
-    """Honest so far, and trusted by the gateway; `answers` changes what it says."""
+def products(impostor: HTTPServer, deceived: Plaza) -> Impostor:
+    """It keeps its contract until the test calls `answers`."""
     played = Impostor(impostor)
     played.answers(as_json(PAGE))
-    for _ in range(2):  # so that the lies stay the smaller part, and no circuit opens
-        eventually(lambda: look(deceived.staff()).status_code == 200)
+    for _ in range(2):  # more than half of all calls succeed, so no circuit opens
+        eventually(lambda: search_uncached(deceived.staff()).status_code == 200)
     return played
-
-
-def look(client: Client) -> Any:
-    """At the catalogue, in a way that no cache has an answer to."""
-    return client.get(f"/api/products/?search={uuid4()}")
 
 
 @pytest.mark.parametrize(
@@ -94,39 +78,39 @@ def look(client: Client) -> Any:
         (dripping, 504, "upstream-timeout"),
     ],
 )
-def test_a_client_sees_a_problem_and_none_of_its_details(
-    deceived: System, products: Impostor, answering: Answering, status: int, slug: str
+def test_a_client_sees_a_problem_without_internal_details(
+    deceived: Plaza, products: Impostor, answering: Answering, status: int, slug: str
 ) -> None:
     products.answers(answering)
 
-    response = look(deceived.staff())
+    response = search_uncached(deceived.staff())
     problem(response, status, slug)
-    said = response.text + str(response.headers)
-    assert "10.0.0.7" not in said
-    assert "Traceback" not in said
-    assert str(products.server.port) not in said
+    shown = response.text + str(response.headers)
+    assert "10.0.0.7" not in shown
+    assert "Traceback" not in shown
+    assert str(products.server.port) not in shown
     assert response.elapsed.total_seconds() < 5
 
 
-def test_what_the_contract_does_not_name_is_dropped_and_counted(deceived: System, products: Impostor) -> None:
+def test_an_unknown_field_is_dropped_and_counted(deceived: Plaza, products: Impostor) -> None:
     page = {**PAGE, "results": [{**PRODUCT, "margin": INTERNAL}]}
     products.answers(as_json(page, headers={"X-Internal": INTERNAL}))
 
-    response = look(deceived.staff())
+    response = search_uncached(deceived.staff())
     assert succeeded(response) == PAGE
     assert "X-Internal" not in response.headers
     metrics = deceived.client().get("/metrics").text
     assert 'plaza_unknown_fields_total{contract="ProductPage"} 1.0' in metrics
 
 
-def test_what_a_client_sends_on_the_way_to_a_service_is_an_allow_list(deceived: System, products: Impostor) -> None:
+def test_only_listed_headers_of_a_client_reach_a_service(deceived: Plaza, products: Impostor) -> None:
     seen: list[Request] = []
 
-    def listening(request: Request) -> Response:
+    def recording(request: Request) -> Response:
         seen.append(request)
         return as_json(PAGE)(request)
 
-    products.answers(listening)
+    products.answers(recording)
     sent = {"X-User-Id": "1", "X-Forwarded-For": "1.2.3.4", "Cookie": "a=b", "User-Agent": "mine", "Script-Name": "/x"}
 
     staff = deceived.staff()
@@ -140,12 +124,12 @@ def test_what_a_client_sends_on_the_way_to_a_service_is_an_allow_list(deceived: 
     own |= {"x-request-id", "traceparent", "x-plaza-deadline-ms"}
     assert names <= allowed | own
     assert request.headers["Authorization"] != f"Bearer {staff.access}"
-    assert request.headers["User-Agent"] != "mine"
+    assert request.headers.get("User-Agent") != "mine"
     assert 2000 < int(request.headers["X-Plaza-Deadline-Ms"]) <= 2800
 
 
 def verdict(request: Request, **changes: Any) -> Response:
-    """What products says of an order for two of the one product."""
+    """The verdict of products on an order for two of its only product."""
     held = {"product_id": PRODUCT["id"], "sku": "REAL-1", "name": "Thing", "unit_price": "2.50", "quantity": 2}
     body = {
         "order_id": request.path.split("/")[2],
@@ -159,7 +143,7 @@ def verdict(request: Request, **changes: Any) -> Response:
 
 
 @pytest.mark.parametrize(
-    "lying",
+    "wrong_verdict",
     [
         lambda request: verdict(request, order_id=str(uuid4())),
         lambda request: verdict(request, items=[]),
@@ -167,11 +151,9 @@ def verdict(request: Request, **changes: Any) -> Response:
         as_json({"detail": INTERNAL}, 404),
     ],
 )
-def test_an_order_waits_for_a_verdict_that_can_be_believed(
-    deceived: System, products: Impostor, lying: Answering
-) -> None:
+def test_an_order_waits_for_a_valid_verdict(deceived: Plaza, products: Impostor, wrong_verdict: Answering) -> None:
     staff = deceived.staff()
-    products.answers(lying)
+    products.answers(wrong_verdict)
 
     pending = succeeded(send_order(staff, PRODUCT, 2), 202)
     assert (pending["status"], pending["total"]) == ("pending", None)
@@ -181,7 +163,7 @@ def test_an_order_waits_for_a_verdict_that_can_be_believed(
     assert succeeded(staff.get(path))["total"] == "5.00"
 
 
-def test_signing_in_is_throttled_by_account_and_says_for_how_long(deceived: System) -> None:
+def test_wrong_passwords_are_throttled_by_account(deceived: Plaza) -> None:
     nobody, guess = deceived.client(), {"username": "Guessed", "password": "not-the-password"}
 
     def attempt() -> Any:
@@ -189,7 +171,7 @@ def test_signing_in_is_throttled_by_account_and_says_for_how_long(deceived: Syst
 
     problem(attempt(), 401, "invalid-credentials")
     at_once([lambda: [attempt() for _ in range(5)]] * 2)
-    # Perhaps not at once: a new minute may have begun.
+    # On a slow machine a pause may just have ended.
     (refused,) = eventually(lambda: [answer for answer in [attempt()] if answer.status_code == 429])
     problem(refused, 429, "throttled")
     assert 1 <= int(refused.headers["Retry-After"]) <= 60

@@ -1,21 +1,23 @@
-"""HTTP as it should be: problems everywhere, validators, languages, idempotency, limits."""
+"""HTTP as its standards say: problems, validators, languages, idempotency, limits."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from tests.system.client import Client, problem, succeeded
-from tests.system.plaza import System
+from operations.layout import SERVERS
+from tests.support.http import Client, problem, succeeded
+from tests.support.plaza import Plaza
 from tests.system.shop import make_product, order_body, send_order, stock_of
 
 JSON = {"Content-Type": "application/json"}
-LAST = {"Connection": "close"}  # gunicorn closes a connection with so much unread on it, and doesn't announce it
+LAST = {"Connection": "close"}  # gunicorn closes a connection that has so much unread, without saying so
 
 
 @pytest.fixture(scope="module")
-def newcomer(system: System) -> Client:
-    """A customer who never gets to order anything."""
-    return system.customer()
+def newcomer(plaza: Plaza) -> Client:
+    """A customer whose orders are all refused."""
+    return plaza.customer()
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,7 @@ def newcomer(system: System) -> Client:
     [
         ("GET", "/nowhere", {}, 404, "not-found"),
         ("GET", "/api/nowhere/", {}, 404, "not-found"),
-        ("GET", "/api/products", {}, 404, "not-found"),
+        ("POST", "/api/products", {}, 404, "not-found"),
         ("DELETE", "/api/orders/", {}, 405, "method-not-allowed"),
         ("PUT", "/api/auth/register/", {}, 405, "method-not-allowed"),
         ("GET", "/api/products/", {"headers": {"Accept": "image/png"}}, 406, "not-acceptable"),
@@ -39,7 +41,8 @@ def newcomer(system: System) -> Client:
         ("POST", "/api/orders/", {"data": b"\xff\xfe", "headers": JSON}, 400, "parse-error"),
         ("POST", "/api/orders/", {"data": '{"note": "", "note": ""}', "headers": JSON}, 400, "parse-error"),
         ("POST", "/api/orders/", {"data": "[" * 100_000, "headers": JSON}, 400, "parse-error"),
-        ("POST", "/api/orders/", {"data": iter([b"{}"]), "headers": JSON}, 411, "length-required"),
+        ("POST", "/api/orders/", {"data": iter([b"{", b"}"]), "headers": JSON}, 400, "invalid"),
+        ("POST", "/api/orders/", {"data": iter([b" " * 100_000] * 3), "headers": JSON}, 413, "body-too-large"),
     ],
 )
 def test_every_error_is_a_problem(
@@ -49,8 +52,8 @@ def test_every_error_is_a_problem(
 
 
 @pytest.mark.parametrize("service", ["users", "products", "orders"])
-def test_the_services_say_it_the_same_way(system: System, service: str) -> None:
-    client = system.client(service)
+def test_every_error_of_a_service_is_a_problem(plaza: Plaza, service: str) -> None:
+    client = plaza.client(service)
 
     problem(client.get("/nowhere"), 404, "not-found")
     problem(client.get("/orders/" if service == "orders" else f"/{service}/"), 401, "not-authenticated")
@@ -148,6 +151,22 @@ def test_a_stale_form_cannot_overwrite(staff: Client, method: str) -> None:
     assert current.status_code == (204 if method == "DELETE" else 200)
 
 
+def test_what_is_made_says_where_it_is(staff: Client, customer: Client, nobody: Client) -> None:
+    product = make_product(staff)
+    fields = {name: product[name] for name in ("name", "price", "category")}
+    account = {"username": "whereabouts", "email": "w@shop.example", "password": "violet-lantern-in-june"}
+    made = [
+        staff.post("/api/categories/", {"name": "Where it is"}),
+        staff.post("/api/products/", {**fields, "sku": "WHERE-IT-IS"}),
+        staff.post("/api/users/", account),
+        nobody.post("/api/auth/register/", {**account, "username": "whereabouts-2", "email": "w2@shop.example"}),
+        customer.post("/api/orders/", order_body(product)),
+    ]
+    for response in made:
+        body = succeeded(response, 201)
+        assert succeeded(staff.get(response.headers["Location"])) == body
+
+
 def test_the_same_key_is_the_same_order(staff: Client, customer: Client) -> None:
     product = make_product(staff)
 
@@ -220,8 +239,8 @@ def test_answers_are_not_for_caches_and_head_has_no_body(staff: Client, customer
 
 
 @pytest.mark.parametrize("service", ["gateway", "users", "products", "orders"])
-def test_health_and_metrics_are_open_on_all_four(system: System, service: str) -> None:
-    client = system.client(service)
+def test_health_and_metrics_are_open_on_all_four(plaza: Plaza, service: str) -> None:
+    client = plaza.client(service)
 
     assert succeeded(client.get("/health/live")) == {"status": "ok"}
     assert succeeded(client.get("/health/ready"))["status"] == "ok"
@@ -234,7 +253,9 @@ def test_staff_see_every_service_and_its_circuit(staff: Client, customer: Client
 
     (process,) = succeeded(staff.get("/api/status/"))["processes"]
     upstreams = {upstream["name"]: upstream for upstream in process["upstreams"]}
-    assert list(upstreams) == ["users", "products", "orders"]
+    lanes = Counter(name.partition("/")[0] for name in upstreams)
+    assert list(lanes) == [server.name for server in SERVERS if server.name != "gateway"]
+    assert lanes >= Counter(users=3, products=3, orders=1)
     assert {upstream["circuit"] for upstream in upstreams.values()} == {"closed"}
     assert {upstream["in_flight"] for upstream in upstreams.values()} == {0}
     assert upstreams["orders"]["calls"] > 0

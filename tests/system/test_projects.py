@@ -1,29 +1,27 @@
-"""Each project by itself: its folder and `common/` are all it needs, from whatever folder it is called."""
+"""Each project by itself: its folder and `common/` are all it needs, and it can be started from any folder."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from operations.layout import ROOT
-from tests.system.client import Client, problem, succeeded
-from tests.system.plaza import PROJECTS, clean_environment, eventually, free_ports
-
-IGNORED = shutil.ignore_patterns("__pycache__", "Data-base.db*")
+from tests.support.checkout import copy_of
+from tests.support.http import Client, problem, succeeded
+from tests.support.plaza import PROJECTS, clean_environment, eventually, free_ports
+from tests.support.threads import at_once
 
 
 @dataclass
 class Project:
-    """A copy in an otherwise empty folder."""
+    """A copy of one project, alone in its folder with a copy of `common`."""
 
     name: str
     folder: Path
@@ -43,7 +41,7 @@ class Project:
         )
 
     def manage(self, *arguments: str, **environment: str) -> str:
-        """What the command printed."""
+        """Run the command and return what it printed."""
         with self.start(*arguments, **environment) as process:
             output, _ = process.communicate(timeout=60)
         assert process.returncode == 0, output
@@ -61,23 +59,22 @@ class Project:
 
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
-    """All four, checked and migrated side by side."""
+    """All four projects, checked and migrated."""
 
     def make(name: str) -> Project:
         project = Project(name, tmp_path_factory.mktemp(name))
         for folder in ("common", name):
-            shutil.copytree(ROOT / folder, project.folder / folder, ignore=IGNORED)
+            copy_of(folder, project.folder)
         assert "no issues" in project.manage("check")
         project.manage("migrate")
         return project
 
-    with ThreadPoolExecutor(len(PROJECTS)) as pool:
-        return dict(zip(PROJECTS, pool.map(make, PROJECTS), strict=True))
+    return dict(zip(PROJECTS, at_once([partial(make, name) for name in PROJECTS]), strict=True))
 
 
 @pytest.fixture(scope="module")
 def clients(projects: dict[str, Project]) -> Iterator[dict[str, Client]]:
-    """One for each of them, all being served."""
+    """A client for each project, all of them served."""
     with ExitStack() as stack:
         made = {}
         for name, project in projects.items():
@@ -164,4 +161,4 @@ def test_a_missing_secret_refuses_to_start_where_secrets_are_required(projects: 
         output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "The secret PLAZA_SECRET_DJANGO_ORDERS is missing" in output
-    assert os.listdir(project.data_dir / "orders_project")  # nothing else was touched
+    assert os.listdir(project.data_dir / "orders_project")  # nothing else was deleted

@@ -1,184 +1,231 @@
-"""What no well-behaved client sends: always a 4xx problem (or a harmless 2xx), never a 5xx, and nothing changes.
+"""Bad HTTP: what is no request, or what two readers could understand in two ways, is refused and changes nothing."""
 
-What gunicorn itself cannot read as HTTP is in `test_raw_framing.py`.
-"""
-
-import json
-from collections import Counter
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
-from tests.system.access_contents import contents
-from tests.system.access_inputs import BadInput, bad_inputs, spelled_out
-from tests.system.access_raw import Answer, Header, exchange, request
-from tests.system.access_scene import Scene, make_scene
-from tests.system.client import Client
-from tests.system.plaza import System
+from tests.support.http import Client
+from tests.support.plaza import Plaza
+from tests.support.wire import Header, Sender, exchange, request
+from tests.system.scene import contents
 
-FUZZ = settings(
-    max_examples=60,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=(Phase.generate,),
-    suppress_health_check=list(HealthCheck),
-)
-BINARY = st.binary(max_size=60)
-
-
-@pytest.fixture(scope="module")
-def scene(system: System) -> Scene:
-    return make_scene(system)
+CHUNKED = b"Transfer-Encoding: chunked"
+UNKNOWN_CODINGS = (b"xchunked", b"chunked, gzip")  # 501, which RFC 9112 (6.1) asks for
 
 
 @pytest.fixture(autouse=True)
-def nothing_changes(system: System, scene: Scene) -> Iterator[None]:
-    before = contents(system)
+def nothing_changes(plaza: Plaza, staff: Client) -> Iterator[None]:
+    plaza.renew_clients()
+    before = contents(plaza)
     yield
-    assert contents(system) == before
+    assert contents(plaza) == before
 
 
-class Sender:
-    """Sends as staff, whom most is allowed."""
-
-    def __init__(self, system: System, staff: Client) -> None:
-        self.port, self._staff = system.port, staff
-
-    def __call__(self, method: str, target: str | bytes, **parts: Any) -> Answer:
-        (answer,) = exchange(self.port, request(method, target, **{"token": self._staff.access, **parts})).answers
-        assert_proper(answer)
-        return answer
+@pytest.fixture
+def smuggled(staff: Client) -> bytes:
+    """A complete request that would change something, hidden behind another one."""
+    return request("POST", "/api/categories/", token=staff.access, body=b'{"name": "smuggled"}')
 
 
-@pytest.fixture(scope="module")
-def send(system: System, staff: Client) -> Sender:
-    return Sender(system, staff)
+def head(*lines: bytes, target: bytes = b"POST /api/categories/ HTTP/1.1") -> bytes:
+    return b"\r\n".join([target, *lines, b"", b""])
 
 
-def assert_proper(answer: Answer) -> None:
-    assert answer.status < 500, answer
+def assert_refused(port: int, data: bytes, *statuses: int) -> None:
+    """The only answer is the server's own problem, and the connection is closed."""
+    found = exchange(port, data)
+    (answer,) = found.answers
+    assert answer.status in (statuses or (400,)), answer
+    assert found.closed
+    assert answer.is_problem
+    assert answer.json()["status"] == answer.status
+    assert (answer.json()["request_id"], answer.headers["connection"]) == (answer.headers["x-request-id"], "close")
     assert b"Traceback" not in answer.body
-    if answer.status >= 400 and answer.status not in (414, 431):
-        assert answer.is_problem, answer
-        assert answer.json()["status"] == answer.status
-
-
-@pytest.mark.parametrize("bad", bad_inputs(), ids=str)
-def test_bad_input_is_told_where_it_is_bad(send: Sender, scene: Scene, bad: BadInput) -> None:
-    body = spelled_out(bad.body, scene.ids).encode() if bad.body else None
-    answer = send(bad.method, spelled_out(bad.path, scene.ids), body=body)
-
-    problem = answer.json()
-    assert (answer.status, problem["type"]) == (bad.status, f"/problems/{bad.problem}"), problem
-    pointers = tuple(sorted(error["pointer"] for error in problem.get("errors", ()))) if "errors" in problem else None
-    assert pointers == bad.pointers, problem
 
 
 @pytest.mark.parametrize(
-    ("kind", "body", "status"),
+    "framing",
     [
-        (b"application/json", b"", 400),
-        (b"application/json", b"\xff\xfe{\x00}\x00", 400),
-        (b"application/json", b"\xef\xbb\xbf{}", 400),
-        (b"application/json", b'{"note": "\xc0\xaf"}', 400),
-        (b"application/json", b'{"note": "\xed\xa0\x80"}', 400),
-        (b"application/json", b'{"note": "\x00"}', 400),
-        (b"application/json", b"\x1f\x8b\x08\x00\x00\x00\x00\x00", 400),
-        (b"application/json", b" " * 1_048_577, 413),
-        (b"application/xml", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>", 415),
-        (b"text/plain", b"{}", 415),
-        (b"\xff/;;=", b"{}", 415),
-        (b"application/x-www-form-urlencoded", b"items[0]product_id=1&items[0]quantity=%00", 400),
-        (b"multipart/form-data", b"--a", 400),
-        (
-            b"multipart/form-data; boundary=a",
-            b"--a\r\nContent-Disposition: form-data; name=items\r\n\r\n1\r\n--a--",
-            400,
-        ),
+        (b"Content-Length: 0", CHUNKED),
+        (CHUNKED, b"Content-Length: 0"),
+        (b"Content-Length: 0", b"Content-Length: 5"),
+        (b"Content-Length: 5", b"Content-Length: 5"),
+        (b"Content-Length: 5, 5",),
+        (b"Content-Length: +5",),
+        (b"Content-Length: -1",),
+        (b"Content-Length: 0x5",),
+        (b"Content-Length: 5e0",),
+        (b"Content-Length: 1_0",),
+        (b"Content-Length: \xb2",),
+        (b"Content-Length: 5 5",),
+        (b"Content-Length:",),
+        (b"Content-Length : 5",),
+        (b"Content-Length\0: 5",),
+        (b"Transfer-Encoding: chunked, chunked",),
+        (CHUNKED, CHUNKED),
+        (CHUNKED, b"Transfer-Encoding: identity"),
+        (b"Transfer-Encoding: identity", b"Content-Length: 5"),
+        (b"Transfer-Encoding: gzip",),
+        (b"Transfer-Encoding: xchunked",),
+        (b"Transfer-Encoding: chunked, gzip",),
+        (b"Transfer-Encoding: \x0bchunked",),
+        (b"Transfer-Encoding: chunked\0",),
+        (b"Transfer-Encoding : chunked",),
+        (b"X: y", b" Transfer-Encoding: chunked"),
+        (b"X: y\nTransfer-Encoding: chunked",),
+        (b"X: y\rTransfer-Encoding: chunked",),
+    ],
+    ids=lambda framing: " + ".join(map(repr, framing)),
+)
+def test_a_request_with_two_possible_ends_is_refused(
+    plaza: Plaza, staff: Client, smuggled: bytes, framing: tuple[bytes, ...]
+) -> None:
+    own = (b"Host: 127.0.0.1", b"Authorization: Bearer " + staff.access.encode(), b"Content-Type: application/json")
+    is_unknown = any(framing[0].endswith(coding) for coding in UNKNOWN_CODINGS)
+
+    assert_refused(plaza.port, head(*own, *framing) + b"0\r\n\r\n" + smuggled, *([400, 501] if is_unknown else [400]))
+
+
+def test_http_1_0_has_no_chunks(plaza: Plaza, smuggled: bytes) -> None:
+    line = b"POST /api/categories/ HTTP/1.0"
+
+    assert_refused(plaza.port, head(CHUNKED, target=line) + b"0\r\n\r\n" + smuggled)
+
+
+@pytest.mark.parametrize("size", [b"ZZ", b"-1", b"0x5", b"+5", b"5 5", b"", b"5;a\nb"])
+def test_a_broken_chunk_is_refused_and_ends_the_connection(
+    plaza: Plaza, staff: Client, smuggled: bytes, size: bytes
+) -> None:
+    own = (b"Host: 127.0.0.1", b"Authorization: Bearer " + staff.access.encode(), CHUNKED)
+
+    assert_refused(plaza.port, head(*own) + size + b"\r\nabcde\r\n0\r\n\r\n" + smuggled)
+
+
+def test_a_body_may_come_in_chunks(plaza: Plaza, staff: Client) -> None:
+    kind = b"Content-Type: application/json"
+    own = (b"Host: 127.0.0.1", b"Authorization: Bearer " + staff.access.encode(), kind, CHUNKED)
+
+    data = head(*own) + b'2;a=b\r\n{"\r\n9\r\nname": ""\r\n1\r\n}\r\n0\r\n\r\n'
+    found = exchange(plaza.port, data + head(*own[:2], b"Connection: close", target=b"GET /api/users/me/ HTTP/1.1"))
+    assert [answer.status for answer in found.answers] == [400, 200]
+    assert [error["pointer"] for error in found.answers[0].json()["errors"]] == ["/name"]
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"GET /api/users/me/", 400),
+        (b"GET /api/users/me/ HTTP/2.0", 400),
+        (b"GET /api/users/me/ HTTP/9.9", 400),
+        (b"GET /api/users/me/ HTTP/1.1 x", 400),
+        (b"GET /api/users/me/ /x HTTP/1.1", 400),
+        (b"GET\t/api/users/me/\tHTTP/1.1", 400),
+        (b"GET  HTTP/1.1", 400),
+        (b"G\0ET /api/users/me/ HTTP/1.1", 400),
+        (b"GET /api/categories/\xc3\xa9/ HTTP/1.1", 400),
+        (b"GET /api/users/me/\0 HTTP/1.1", 400),
+        (b"GET /api/users/me/ HTTP/1.1\nX: y", 400),
+        (b"GET /api/?" + b"a" * 5000 + b" HTTP/1.1", 414),
+        (b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2", 400),
+        (b"PRI * HTTP/2.0", 400),
+        (b"\x16\x03\x01\x02\x00\x01", 400),
+        (b"\xff\xfe", 400),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_malformed_request_line_is_refused(plaza: Plaza, line: bytes, status: int) -> None:
+    assert_refused(plaza.port, head(b"Host: 127.0.0.1", target=line), status)
+
+
+@pytest.mark.parametrize("method", ["get", "patch", "Delete", "!#$%&'*+-.^_`|~", "A" * 40])
+def test_a_token_that_is_no_method_of_the_path_is_405(send: Sender, method: str) -> None:
+    answer = send(method, "/api/users/me/")
+    assert answer.status == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ([b"no colon"], 400),
+        ([b": no name"], 400),
+        ([b"X Y: z"], 400),
+        ([b"X(Y): z"], 400),
+        ([b"X: a\0b"], 400),
+        ([b"X: a", b" folded"], 400),
+        ([b"Host: 127.0.0.1"], 400),
+        ([b"Content-Type: text/html"] * 2, 400),
+        ([b"Idempotency-Key: a", b"Idempotency-Key: a"], 400),
+        ([b"idempotency-key: a", b"Idempotency-Key: b"], 400),
+        ([b"Authorization: Bearer a", b"Authorization: Bearer b"], 400),
+        ([b"Expect: the-unexpected"], 417),
+        ([b"X: " + b"a" * 9000], 431),
+        ([b"X-%d: a" % number for number in range(101)], 431),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_malformed_headers_are_refused(plaza: Plaza, lines: list[bytes], status: int) -> None:
+    line = b"GET /api/users/me/ HTTP/1.1"
+
+    assert_refused(plaza.port, head(b"Host: 127.0.0.1", *lines, target=line), status)
+
+
+@pytest.mark.parametrize(
+    "host", [b"evil.example", b"127.0.0.1.evil.example", b"127.0.0.1@evil.example", b"a b", b"[::1", b"127.0.0.1:a"]
+)
+def test_a_foreign_host_is_400(plaza: Plaza, host: bytes) -> None:
+    (answer,) = exchange(plaza.port, request("GET", "/api/", host=host)).answers
+
+    assert (answer.status, answer.json()["type"]) == (400, "/problems/bad-request")
+    assert b"evil" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "token", "status"),
+    [
+        ("GET", "/api/users/me/", b"application/json", True, 200),
+        ("DELETE", "/api/products/", b"application/json", True, 405),
+        ("POST", "/api/orders/", b"application/json", False, 401),
+        ("POST", "/api/orders/", b"text/plain", True, 415),
+        ("POST", "/api/nowhere/", b"application/json", True, 404),
     ],
 )
-def test_a_body_that_is_no_json_is_refused(send: Sender, kind: bytes, body: bytes, status: int) -> None:
-    assert send("POST", "/api/orders/", headers=[(b"Content-Type", kind)], body=body).status == status
+def test_an_unread_body_is_not_the_next_request(
+    plaza: Plaza, staff: Client, smuggled: bytes, method: str, path: str, kind: bytes, token: bool, status: int
+) -> None:
+    authorization = b"Authorization: Bearer " + staff.access.encode() if token else b"X: y"
+    own = (b"Host: 127.0.0.1", authorization, b"Content-Type: " + kind, b"Content-Length: %d" % len(smuggled))
+
+    line = f"{method} {path} HTTP/1.1".encode()
+    found = exchange(plaza.port, head(*own, target=line) + smuggled)
+    assert [answer.status for answer in found.answers] == [status]
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=12,
-)
-WRITES = {
-    "POST /api/orders/": ("items", "note", "shipping_address"),
-    "PATCH /api/orders/{order_id}/": ("note", "status", "shipping_address"),
-    "POST /api/products/": ("sku", "name", "price", "category", "stock"),
-    "PUT /api/products/{product_id}/": ("sku", "name", "price", "category", "currency"),
-    "POST /api/products/{product_id}/stock/": ("delta", "reason"),
-    "PATCH /api/categories/{slug}/": ("slug", "name", "description"),
-    "PATCH /api/users/me/": ("username", "email", "is_staff"),
-    "POST /api/users/me/password/": ("current_password", "new_password"),
-    "POST /api/auth/register/": ("username", "email", "password"),
-    "POST /api/auth/token/refresh/": ("refresh",),
-}
+def test_nor_is_a_body_that_is_too_large(plaza: Plaza, staff: Client, smuggled: bytes) -> None:
+    body = smuggled + b" " * 1_100_000
+    own = (b"Host: 127.0.0.1", b"Authorization: Bearer " + staff.access.encode(), b"Content-Length: %d" % len(body))
+
+    found = exchange(plaza.port, head(*own) + body)
+    assert [answer.status for answer in found.answers] == [413]
 
 
-@pytest.mark.parametrize("write", WRITES)
-def test_no_document_gets_through_with_a_member_that_is_unknown(send: Sender, scene: Scene, write: str) -> None:
-    method, path = write.split()
-    target = path.format_map(scene.ids)
+def test_each_request_on_a_connection_needs_its_own_token(plaza: Plaza, staff: Client) -> None:
+    own = (b"Host: 127.0.0.1", b"Authorization: Bearer " + staff.access.encode())
+    first = head(*own, target=b"GET /api/users/me/ HTTP/1.1")
 
-    @FUZZ
-    @given(document=st.dictionaries(st.sampled_from(WRITES[write]), JSON), more=JSON)
-    def check(document: dict[str, Any], more: Any) -> None:
-        body = json.dumps({**document, "~": more}).encode("utf-8", "surrogatepass")
-        answer = send(method, target, body=body)
-        assert answer.status == 400, answer
-        assert answer.json()["type"] in ("/problems/invalid", "/problems/parse-error")
-
-    check()
+    found = exchange(plaza.port, first + request("GET", "/api/users/me/"))
+    assert [answer.status for answer in found.answers] == [200, 401]
 
 
-def test_no_bytes_are_an_order(send: Sender) -> None:
-    @FUZZ
-    @given(body=BINARY | st.text(alphabet='{}[]",:0eE-+.\\untrfals ', max_size=60).map(str.encode))
-    def check(body: bytes) -> None:
-        assert send("POST", "/api/orders/", body=body).status == 400
+def test_a_refused_request_is_not_logged_in_full(plaza: Plaza, staff: Client) -> None:
+    token = staff.access.encode()
 
-    check()
-
-
-NAMES = ("search", "category", "min_price", "max_price", "in_stock", "ordering", "cursor", "page_size", "x", "")
-VALUES = st.text(max_size=30) | st.integers().map(str) | st.floats().map(str) | st.sampled_from(["true", "-name", "%"])
-
-
-def test_a_query_is_understood_or_400(send: Sender) -> None:
-    statuses: Counter[int] = Counter()
-
-    @FUZZ
-    @given(query=st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=3))
-    def check(query: list[tuple[str, str]]) -> None:
-        pairs = "&".join(f"{name}={quote(value.encode('utf-8', 'surrogatepass'))}" for name, value in query)
-        statuses[send("GET", f"/api/products/?{pairs}").status] += 1
-
-    check()
-    assert set(statuses) == {200, 400}
-
-
-@pytest.mark.parametrize(
-    "elsewhere",
-    ["/api/categories/?cursor=", "/api/products/?in_stock=true&cursor=", "/api/products/?ordering=name&cursor="],
-)
-def test_a_cursor_of_another_list_is_no_cursor(send: Sender, elsewhere: str) -> None:
-    link = send("GET", "/api/products/?page_size=1").json()["next"]
-    assert send("GET", link).status == 200
-    cursor = link.rpartition("cursor=")[2]
-
-    for wrong in (elsewhere + cursor, link[:-1], link + "A", link.replace("cursor=", "cursor=A")):
-        answer = send("GET", wrong)
-        assert answer.status == 400
-        assert [error["pointer"] for error in answer.json()["errors"]] == ["?cursor"]
+    assert_refused(plaza.port, head(b"Authorization Bearer " + token, target=b"GET / HTTP/1.1"))
+    assert_refused(plaza.port, head(target=b"GET /?token=" + token))
+    (answer,) = exchange(plaza.port, request("GET", "/api/", host=token)).answers
+    assert answer.status == 400
+    assert staff.access not in plaza.log_text()
 
 
 PIECES = (
@@ -202,10 +249,9 @@ PIECES = (
 )
 
 
-def test_a_path_leads_where_it_says_or_nowhere(send: Sender) -> None:
+def test_a_path_is_not_normalized_into_another(send: Sender) -> None:
     found: dict[str, int] = {}
 
-    @FUZZ
     @given(pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), slash=st.booleans())
     def check(pieces: list[str], slash: bool) -> None:
         path = "/" + "/".join(pieces) + "/" * slash
@@ -216,7 +262,7 @@ def test_a_path_leads_where_it_says_or_nowhere(send: Sender) -> None:
     assert len([path for path, status in found.items() if status != 404]) < 5
 
 
-TRICKS: list[Header] = [
+TRICK_HEADERS: list[Header] = [
     (b"SCRIPT_NAME", b"/api"),
     (b"Script-Name", b"/api/users"),
     (b"PATH_INFO", b"/api/users/"),
@@ -256,8 +302,8 @@ TRICKS: list[Header] = [
 ]
 
 
-@pytest.mark.parametrize("trick", TRICKS, ids=lambda header: header[0].decode())
-def test_a_header_makes_nobody_somebody_else(send: Sender, customer: Client, trick: Header) -> None:
+@pytest.mark.parametrize("trick", TRICK_HEADERS, ids=lambda header: header[0].decode())
+def test_no_header_changes_who_the_caller_is(send: Sender, customer: Client, trick: Header) -> None:
     mine = send("GET", "/api/users/me/", headers=[trick], token=customer.access)
     assert (mine.status, mine.json()) == (200, customer.user)
     assert "evil" not in str(mine.headers)
@@ -265,14 +311,17 @@ def test_a_header_makes_nobody_somebody_else(send: Sender, customer: Client, tri
     assert send("GET", "/api/users/me/", headers=[trick], token="").status == 401
 
 
-def test_nor_do_any_of_them_together_or_headers_of_any_name(send: Sender, customer: Client) -> None:
+def name_of(header: Header) -> bytes:
+    return header[0].lower()
+
+
+def test_nor_do_several_headers_or_headers_of_any_name(send: Sender, customer: Client) -> None:
     token = st.text(alphabet="abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=20).map(
         lambda name: b"X-" + name.encode()
     )
     value = st.binary(max_size=30).map(lambda raw: bytes(byte for byte in raw if byte >= 0x20 and byte != 0x7F))
 
-    @FUZZ
-    @given(headers=st.lists(st.sampled_from(TRICKS) | st.tuples(token, value), max_size=8))
+    @given(headers=st.lists(st.sampled_from(TRICK_HEADERS) | st.tuples(token, value), max_size=8, unique_by=name_of))
     def check(headers: list[Header]) -> None:
         answer = send("GET", "/api/users/me/", headers=headers, token=customer.access)
         assert answer.status in (200, 406), answer

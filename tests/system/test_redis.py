@@ -1,4 +1,4 @@
-"""Two gateway processes that share what they must through Redis, and go on without it."""
+"""Two gateway processes that share their state through Redis, and go on without it."""
 
 import os
 import random
@@ -11,21 +11,21 @@ import pytest
 import redis
 import requests
 
-from operations.chaos.proxy import FaultProxy
-from tests.system.client import Client, done, problem, succeeded
-from tests.system.plaza import CUSTOMER_PASSWORD, System, eventually
+from experiments.chaos.proxy import FaultProxy
+from tests.support.http import Client, assert_no_content, problem, succeeded
+from tests.support.plaza import CUSTOMER_PASSWORD, Plaza, eventually
 from tests.system.shop import make_product, place_order, stock_of
 
 pytestmark = pytest.mark.redis
 
 SERVER = urlsplit(os.environ.get("PLAZA_TEST_REDIS") or "redis://127.0.0.1:6379/15")
-EACH_ANEW = {"Connection": "close"}  # so that now one process answers, now the other
-FREE_FAILURES = 5  # before an account makes wait
+EACH_ANEW = {"Connection": "close"}  # so that either process may answer
+FREE_FAILURES = 5  # then the account has to wait
 
 
 @pytest.fixture(scope="module")
 def way() -> Iterator[FaultProxy]:
-    """To Redis, and what befalls it."""
+    """The connection to Redis, which a test can break."""
     with redis.Redis.from_url(SERVER.geturl()) as server:
         server.flushdb()
     proxy = FaultProxy(SERVER.port or 6379, random.Random(1))
@@ -34,46 +34,48 @@ def way() -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def pair(way: FaultProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def pair(way: FaultProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plaza]:
     url = SERVER._replace(netloc=f"127.0.0.1:{way.port}").geturl()
     throttles = {f"THROTTLE_{scope}": "0" for scope in ("USER", "ADDRESS", "SIGN_IN_ADDRESS")}
-    system = System(tmp_path_factory.mktemp("redis") / "data", REDIS_URL=url, **throttles)
+    plaza = Plaza(tmp_path_factory.mktemp("redis") / "data", REDIS_URL=url, **throttles)
     try:
-        system.up("--workers", "2")
-        yield system
+        plaza.up("--workers", "2")
+        yield plaza
     finally:
-        system.down()
+        plaza.down()
 
 
 @pytest.fixture(scope="module")
-def seller(pair: System) -> Client:
+def seller(pair: Plaza) -> Client:
     return pair.staff()
 
 
 @pytest.fixture(scope="module")
-def buyer(pair: System) -> Client:
+def buyer(pair: Plaza) -> Client:
     return pair.customer()
 
 
-def asked_often(client: Client, path: str, times: int = 12) -> list[requests.Response]:
+def ask_often(client: Client, path: str, times: int = 12) -> list[requests.Response]:
     return [client.get(path, headers=EACH_ANEW) for _ in range(times)]
 
 
-def test_both_processes_answer(pair: System) -> None:
-    booted = [line for line in pair.logs("gateway") if str(line["event"]).startswith("Booting worker")]
-    assert len(booted) == 2
+def test_both_processes_answer(pair: Plaza) -> None:
+    def booted() -> int:
+        return sum(str(line["event"]).startswith("Booting worker") for line in pair.logs("gateway"))
+
+    eventually(lambda: booted() == 2)  # the shop is up as soon as one of them answers
 
 
 def test_the_status_page_shows_both(seller: Client) -> None:
     def processes() -> set[str]:
-        (answer,) = asked_often(seller, "/api/status/", times=1)
+        (answer,) = ask_often(seller, "/api/status/", times=1)
         return {report["process"] for report in succeeded(answer)["processes"]}
 
     eventually(lambda: len(processes()) == 2)
     assert succeeded(seller.get("/api/status/"))["shared"] == "redis"
 
 
-def test_failures_to_sign_in_are_counted_together(pair: System) -> None:
+def test_failures_to_sign_in_are_counted_together(pair: Plaza) -> None:
     guess = {"username": f"guessed-{uuid4().hex[:8]}", "password": "not-the-password"}
     nobody = pair.client()
 
@@ -85,42 +87,40 @@ def test_failures_to_sign_in_are_counted_together(pair: System) -> None:
     assert len(list(guesses())) == FREE_FAILURES
 
 
-def test_a_sign_in_that_ended_has_ended_for_both(pair: System) -> None:
+def test_an_ended_session_has_ended_for_both(pair: Plaza) -> None:
     customer, path = pair.customer(), "/api/users/me/"
-    assert {answer.status_code for answer in asked_often(customer, path)} == {200}
+    assert {answer.status_code for answer in ask_often(customer, path)} == {200}
 
-    done(customer.post("/api/auth/logout/", {"refresh": customer.refresh}))
-    eventually(lambda: {answer.status_code for answer in asked_often(customer, path)} == {401}, timeout_s=2)
-    for answer in asked_often(customer, path):
+    assert_no_content(customer.post("/api/auth/logout/", {"refresh": customer.refresh}))
+    eventually(lambda: {answer.status_code for answer in ask_often(customer, path)} == {401}, timeout_s=2)
+    for answer in ask_often(customer, path):
         problem(answer, 401, "session-ended")
 
 
-def test_what_one_process_sold_the_other_does_not_show(buyer: Client, seller: Client) -> None:
+def test_both_processes_show_the_stock_after_a_sale(buyer: Client, seller: Client) -> None:
     product = make_product(seller, stock=20)
     path = f"/api/products/{product['id']}/"
 
     for left in range(19, 9, -1):
         place_order(buyer, product)
-        assert {succeeded(answer)["stock"] for answer in asked_often(buyer, path, times=4)} == {left}
+        assert {succeeded(answer)["stock"] for answer in ask_often(buyer, path, times=4)} == {left}
 
 
 @pytest.mark.parametrize("fault", ["hung", "broken off"])
-def test_without_redis_the_shop_stays_open(
-    pair: System, way: FaultProxy, buyer: Client, seller: Client, fault: str
-) -> None:
+def test_the_shop_works_without_redis(pair: Plaza, way: FaultProxy, buyer: Client, seller: Client, fault: str) -> None:
     product = make_product(seller)
     path, outages = f"/api/products/{product['id']}/", pair.log_text().count("Redis answers again")
 
     way.delay_s, way.cut_chance = (10.0, 0.0) if fault == "hung" else (0.0, 1.0)
     try:
         started_s = time.monotonic()
-        answers = asked_often(buyer, path)
+        answers = ask_often(buyer, path)
         assert {answer.status_code for answer in answers} == {200}
-        assert time.monotonic() - started_s < 5  # 12 answers, each of which may lose 50 ms and no more
+        assert time.monotonic() - started_s < 5  # 12 answers, each of which may lose up to 50 ms
         place_order(buyer, product)
         pair.client().signed_in(buyer.user["username"], CUSTOMER_PASSWORD)
     finally:
         way.delay_s, way.cut_chance = 0.0, 0.0
     assert any(line["event"].startswith("Redis fails") for line in pair.logs("gateway"))
-    eventually(lambda: asked_often(buyer, path) and pair.log_text().count("Redis answers again") > outages)
-    eventually(lambda: stock_of(buyer, product) == 9, timeout_s=3)  # what was kept before lives a second
+    eventually(lambda: ask_often(buyer, path) and pair.log_text().count("Redis answers again") > outages)
+    eventually(lambda: stock_of(buyer, product) == 9, timeout_s=3)  # a cached answer lives for a second

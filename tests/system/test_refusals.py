@@ -1,6 +1,6 @@
-"""Who may not do what, and what conflicts: every refusal of the public surface, line by line.
+"""Every refusal of the public API: who is not allowed what, and what conflicts.
 
-A line is: who asks, method, path, status, problem, and what is sent, if the refusal depends on it.
+A line is: caller, method, path, status, problem, and the body if the refusal depends on it.
 """
 
 import json
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.client import Client, problem, succeeded
-from tests.system.plaza import System
+from tests.support.http import Client, problem, succeeded
+from tests.support.plaza import ADMIN_PASSWORD, Plaza
 from tests.system.shop import make_product, place_order
 
 NOBODY = """
@@ -32,7 +32,7 @@ GET                     /api/status/
 """
 
 REFUSALS = """
-# Not for customers
+# For staff only
 customer  GET     /api/users/                       403 permission-denied
 customer  POST    /api/users/                       403 permission-denied
 customer  POST    /api/categories/                  403 permission-denied
@@ -52,7 +52,7 @@ customer  PATCH   /api/users/me/                    403 role-not-yours       {"i
 staff     PATCH   /api/users/me/                    403 role-not-yours       {"is_staff": false}
 staff     PATCH   /api/users/{staff}/               403 role-not-yours       {"is_active": false}
 
-# Another's, which does not exist
+# Another user's: it does not exist for the caller
 stranger  GET     /api/users/{customer}/            404 not-found
 stranger  PUT     /api/users/{customer}/            404 not-found            {"username": "x", "email": "x@x.example"}
 stranger  PATCH   /api/users/{customer}/            404 not-found            {"first_name": "Mine"}
@@ -64,7 +64,7 @@ stranger  POST    /api/orders/{order}/cancel/       404 not-found
 stranger  DELETE  /api/auth/sessions/{session}/     404 not-found
 staff     DELETE  /api/auth/sessions/{session}/     404 not-found
 
-# Nobody's
+# Missing
 staff     GET     /api/users/{missing}/             404 not-found
 staff     PATCH   /api/users/{missing}/             404 not-found            {"first_name": "None"}
 staff     DELETE  /api/users/{missing}/             404 not-found
@@ -84,7 +84,7 @@ customer  DELETE  /api/auth/sessions/{missing}/     404 not-found
 nobody    GET     /api/reservations/{order}/        404 not-found
 nobody    GET     /api/products/not-a-uuid/         404 not-found
 
-# Taken, in use, not now
+# Conflicts
 nobody    POST    /api/auth/register/               409 username-taken       {"username": "ADMIN", **ACCOUNT}
 staff     POST    /api/users/                       409 username-taken       {"username": "Admin", **ACCOUNT}
 customer  PATCH   /api/users/me/                    409 username-taken       {"username": "admin"}
@@ -104,7 +104,6 @@ customer  PATCH   /api/orders/{shipped}/            409 wrong-status         {"n
 customer  POST    /api/orders/{shipped}/cancel/     409 wrong-status
 staff     POST    /api/orders/{shipped}/cancel/     409 wrong-status
 staff     PATCH   /api/orders/{shipped}/            409 wrong-status         {"status": "paid"}
-customer  POST    /api/orders/{cancelled}/cancel/   409 wrong-status
 staff     PATCH   /api/orders/{cancelled}/          409 wrong-status         {"status": "paid"}
 """
 
@@ -127,7 +126,7 @@ def each_method(table: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def things(staff: Client, customer: Client) -> dict[str, str]:
-    """What the tables' names stand for."""
+    """The values of the names in the tables."""
     product, other = make_product(staff, stock=9), make_product(staff)
     orders = {name: place_order(customer, other)["id"] for name in ("order", "shipped", "cancelled")}
     for status in ("paid", "shipped"):
@@ -141,7 +140,7 @@ def things(staff: Client, customer: Client) -> dict[str, str]:
         "category": product["category"],
         "customer": customer.user["id"],
         "staff": staff.user["id"],
-        "session": succeeded(customer.get("/api/auth/sessions/"))[0]["id"],
+        "session": succeeded(customer.get("/api/auth/sessions/"))["results"][0]["id"],
         "missing": "01890000-0000-7000-8000-000000000000",
     }
 
@@ -153,7 +152,7 @@ def filled(template: str, things: dict[str, str]) -> str:
 
 
 def everything(staff: Client) -> list[Any]:
-    """All that a refused request could have changed."""
+    """Everything that a refused request could have changed."""
     paths = ("users", "categories", "products", "orders")
     return [row for path in paths for page in staff.pages(f"/api/{path}/?page_size=100") for row in page["results"]]
 
@@ -167,7 +166,7 @@ def test_nobody_gets_in_without_a_token(nobody: Client, things: dict[str, str], 
 
 
 @pytest.mark.parametrize("line", lines(REFUSALS), ids=lambda line: re.sub(" +", " ", line.partition('{"')[0]))
-def test_is_refused(request: pytest.FixtureRequest, things: dict[str, str], line: str) -> None:
+def test_a_request_is_refused(request: pytest.FixtureRequest, things: dict[str, str], line: str) -> None:
     who, method, path, status, slug, sent = PATTERN.fullmatch(line).groups()  # type: ignore[union-attr]
     client: Client = request.getfixturevalue(who)
 
@@ -184,7 +183,7 @@ def test_none_of_these_refusals_changed_anything(
     for line in lines(REFUSALS):
         who, method, path, _, slug, sent = PATTERN.fullmatch(line).groups()  # type: ignore[union-attr]
         if slug in {"insufficient-stock", "unknown-product"} and path == "/api/orders/":
-            continue  # leaves a rejected order, which its own test looks at
+            continue  # leaves a rejected order; test_a_refused_order_names_what_is_short_and_itself looks at it
         clients[who].request(method, filled(path, things), json=json.loads(filled(sent, things)) if sent else None)
     assert everything(staff) == before
 
@@ -199,12 +198,12 @@ def test_none_of_these_refusals_changed_anything(
         ("logout/", {"refresh": "not.a.token"}, "invalid-token"),
     ],
 )
-def test_what_proves_nothing_is_401(nobody: Client, path: str, body: dict[str, str], slug: str) -> None:
+def test_wrong_credentials_are_401(nobody: Client, path: str, body: dict[str, str], slug: str) -> None:
     problem(nobody.post(f"/api/auth/{path}", body), 401, slug)
 
 
-def test_a_refresh_token_is_no_access_token_and_the_other_way_round(system: System) -> None:
-    customer = system.customer()
+def test_a_refresh_token_is_no_access_token_and_the_other_way_round(plaza: Plaza) -> None:
+    customer = plaza.customer()
 
     as_access = customer.get("/api/users/me/", headers={"Authorization": f"Bearer {customer.refresh}"})
     problem(as_access, 401, "invalid-token")
@@ -212,12 +211,13 @@ def test_a_refresh_token_is_no_access_token_and_the_other_way_round(system: Syst
     succeeded(customer.get("/api/users/me/"))
 
 
-def test_the_last_staff_account_stays(fragile: System) -> None:
-    """On the one system where nobody makes a second."""
+def test_the_last_staff_account_stays(fragile: Plaza) -> None:
+    """On the one Plaza where no other test makes a second."""
     staff = fragile.staff()
 
     assert succeeded(staff.get("/api/users/?is_staff=true"))["results"] == [staff.user]
-    problem(staff.delete("/api/users/me/"), 409, "last-staff-account")
+    password = {"current_password": ADMIN_PASSWORD}
+    problem(staff.delete("/api/users/me/", json=password), 409, "last-staff-account")
     assert succeeded(staff.get("/api/users/me/")) == staff.user
 
 

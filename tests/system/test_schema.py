@@ -1,12 +1,14 @@
-"""The public description of the surface, and the page that shows it, from this machine alone."""
+"""The OpenAPI document of the public API, and the page that shows it without loading anything from elsewhere."""
 
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
-from tests.system.client import Client
+from tests.support.http import Client
 
 SURFACE = """
 POST                    /api/auth/register/
+POST                    /api/auth/password-reset/
+POST                    /api/auth/password-reset/confirm/
 POST                    /api/auth/token/
 POST                    /api/auth/token/refresh/
 POST                    /api/auth/token/verify/
@@ -40,7 +42,7 @@ def test_the_schema_is_openapi_3_1_of_exactly_this_surface(nobody: Client) -> No
     assert found == {line[-1]: sorted(line[:-1]) for line in lines}
 
 
-def test_the_schema_is_yaml_for_who_does_not_ask_for_json(nobody: Client) -> None:
+def test_the_schema_is_yaml_by_default(nobody: Client) -> None:
     response = nobody.get("/api/schema/")
 
     assert response.headers["Content-Type"].startswith("application/vnd.oai.openapi")
@@ -48,7 +50,7 @@ def test_the_schema_is_yaml_for_who_does_not_ask_for_json(nobody: Client) -> Non
 
 
 class References(HTMLParser):
-    """What a page loads by itself."""
+    """The files that a page loads."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

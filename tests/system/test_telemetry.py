@@ -1,4 +1,4 @@
-"""One order, told to a collector by three processes: the same trace, each span under the one that caused it."""
+"""One order, exported to a collector by three processes: one trace, in which each span is the child of its cause."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.system.plaza import WITHOUT_THROTTLES, System, eventually
+from tests.support.plaza import WITHOUT_THROTTLES, Plaza, eventually
 from tests.system.shop import make_product, order_body
 
 TRACE_ID, PARENT_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -21,7 +21,7 @@ ORDERED = {"X-Request-ID": "one-order", "traceparent": f"00-{TRACE_ID}-{PARENT_I
 
 
 @dataclass(frozen=True)
-class Told:
+class Exported:
     service: str
     span: Span
 
@@ -32,23 +32,23 @@ class Told:
 
 
 class Collector:
-    """Takes spans as OpenTelemetry's own does: OTLP over HTTP, in protobuf."""
+    """Receives spans as OpenTelemetry's own collector does: OTLP over HTTP, in protobuf."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.url = server.url_for("").rstrip("/")
-        self.told: list[Told] = []
+        self.exported: list[Exported] = []
         server.expect_request("/v1/traces", method="POST").respond_with_handler(self._take)
 
-    def trace(self, trace_id: str) -> dict[tuple[str, str], Told]:
+    def trace(self, trace_id: str) -> dict[tuple[str, str], Exported]:
         """By service and name of the span."""
-        mine = [told for told in list(self.told) if told.span.trace_id.hex() == trace_id]
-        return {(told.service, told.span.name): told for told in mine}
+        mine = [each for each in list(self.exported) if each.span.trace_id.hex() == trace_id]
+        return {(each.service, each.span.name): each for each in mine}
 
     def _take(self, request: Request) -> Response:
         assert request.content_type == "application/x-protobuf"
         for resource in ExportTraceServiceRequest.FromString(request.get_data()).resource_spans:
             [name] = [one.value.string_value for one in resource.resource.attributes if one.key == "service.name"]
-            self.told += [Told(name, span) for scope in resource.scope_spans for span in scope.spans]
+            self.exported += [Exported(name, span) for scope in resource.scope_spans for span in scope.spans]
         return Response(ExportTraceServiceResponse().SerializeToString(), content_type="application/x-protobuf")
 
 
@@ -60,22 +60,22 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture
-def traced(collector: Collector, tmp_path: Path) -> Iterator[System]:
-    system = System(
+def traced(collector: Collector, tmp_path: Path) -> Iterator[Plaza]:
+    plaza = Plaza(
         tmp_path / "data",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         OTEL_BSP_SCHEDULE_DELAY="200",
         NO_PROXY="127.0.0.1",
         **WITHOUT_THROTTLES,
     )
-    system.up("--no-demo")
+    plaza.up("--no-demo")
     try:
-        yield system
+        yield plaza
     finally:
-        system.down()
+        plaza.down()
 
 
-def test_one_order_is_one_trace_through_three_services(traced: System, collector: Collector) -> None:
+def test_one_order_is_one_trace_through_three_services(traced: Plaza, collector: Collector) -> None:
     product = make_product(traced.staff())
     response = traced.customer().post("/api/orders/", order_body(product), headers=ORDERED)
     assert response.status_code == 201
@@ -98,4 +98,4 @@ def test_one_order_is_one_trace_through_three_services(traced: System, collector
     assert {span.status.code for span in spans} == {Status.STATUS_CODE_UNSET}
     for service in ("gateway", "orders", "products"):
         assert TRACE_ID in {line.get("trace_id") for line in traced.logs(service)}
-    assert not [told for told in collector.told if told.span.name.startswith(("GET health/", "GET metrics"))]
+    assert not [each for each in collector.exported if each.span.name.startswith(("GET health/", "GET metrics"))]

@@ -1,10 +1,10 @@
-"""What the tests of accounts name: the fixtures' types, one good password, and a hasher that doesn't take long."""
+"""What the tests of accounts share: types of fixtures, a good password, and a fast hasher."""
 
 from collections.abc import Callable
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-from tests.service import ServiceClient
+from tests.support.service import ServiceClient
 from users_project.users.models import User
 
 PASSWORD = "correct-horse-7"
@@ -14,7 +14,7 @@ Register = Callable[..., User]
 
 
 class CheapArgon2PasswordHasher(Argon2PasswordHasher):
-    """Argon2id as cheap as it goes: the suite hashes hundreds of passwords."""
+    """Argon2id with the lowest cost, because the suite hashes hundreds of passwords."""
 
     time_cost = 1
     memory_cost = 8

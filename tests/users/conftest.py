@@ -2,10 +2,13 @@ from typing import Any
 
 import pytest
 
-from tests.service import ServiceClient, client_for
+from tests.support.properties import load_profile
+from tests.support.service import ServiceClient, client_for
 from tests.users.accounts import PASSWORD, Client, Register
 from users_project.users.models import User
 from users_project.users.services import register_user
+
+load_profile()
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +18,7 @@ def _cheap_hashes(settings: Any) -> None:
 
 @pytest.fixture
 def client() -> Client:
-    """`client(user)`: the gateway calling for that account, in its role."""
+    """`client(user)` calls as the gateway, on behalf of that user."""
 
     def make(user: User | None = None, **claims: Any) -> ServiceClient:
         if user is None:

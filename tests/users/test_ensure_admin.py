@@ -1,4 +1,4 @@
-"""`manage.py ensure_admin`, which every start runs."""
+"""`manage.py ensure_admin`, which runs at every start."""
 
 import re
 from io import StringIO
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from common.identity import Caller
 from tests.users.accounts import PASSWORD, Register
 from users_project.users.management.commands import ensure_admin
 from users_project.users.models import User
@@ -89,6 +90,6 @@ def test_another_name_makes_another_account(register: Register) -> None:
 def test_a_deleted_account_s_name_is_free_for_a_new_one(register: Register) -> None:
     gone = register("admin", is_staff=True)
     register("grace", is_staff=True)
-    delete_user(user_id=gone.pk)
+    delete_user(user_id=gone.pk, by=Caller("operator"))
     assert run().startswith("Made the user admin, password: ")
     assert User.objects.get(username="admin").pk != gone.pk

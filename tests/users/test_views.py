@@ -1,17 +1,19 @@
-"""Accounts over HTTP: registering, reading, changing, deleting."""
+"""Accounts over HTTP: register, read, change, delete."""
 
 from typing import Any
 
 import pytest
 
-from tests.service import faults, problem, race
+from common.identity import Caller
+from tests.support import examples
+from tests.support.service import faults, problem, race
 from tests.users.accounts import PASSWORD, Client, Register
 from users_project.users.models import User
 from users_project.users.services import delete_user
 from users_project.users.views import UserView
 
 FORM = {"username": "ada", "email": "ada@x.example", "password": PASSWORD}
-FIELDS = ["id", "username", "email", "first_name", "last_name", "is_staff", "is_active", "date_joined"]
+CONFIRMED = {"current_password": PASSWORD}
 
 
 def rows() -> list[dict[str, Any]]:
@@ -25,7 +27,7 @@ class TestRegistering:
         user = User.objects.get()
         assert response.status_code == 201
         shown = response.json()
-        assert list(shown) == FIELDS
+        assert list(shown) == list(examples.USER)
         assert shown.pop("date_joined").endswith("Z")
         assert shown == {
             "id": str(user.pk),
@@ -74,7 +76,7 @@ class TestRegistering:
         register("Ada")
         before = rows()
         body = problem(client().post("/auth/register/", FORM), 409, "username-taken")
-        assert body["detail"] == "A user with that username already exists."
+        assert body["detail"] == "Somebody has this username already. Choose another one."
         assert rows() == before
 
 
@@ -125,7 +127,7 @@ class TestReading:
 
 class TestChanging:
     def test_a_patch_changes_what_it_names(self, client: Client, ada: User) -> None:
-        response = client(ada).patch("/users/me/", {"first_name": "Augusta", "email": "augusta@x.example"})
+        response = client(ada).patch("/users/me/", {"first_name": "Augusta", "email": "augusta@x.example", **CONFIRMED})
         assert response.status_code == 200
         ada.refresh_from_db()
         assert (ada.first_name, ada.last_name, ada.email) == ("Augusta", "Lovelace", "augusta@x.example")
@@ -160,7 +162,7 @@ class TestChanging:
         before = rows()
         response = client(ada).patch("/users/me/", {"last_name": "King", **role})
         assert problem(response, 403, "role-not-yours")["detail"] == (
-            "Only staff change is_staff and is_active, and never their own."
+            "Only staff change is_staff and is_active, and never their own. Ask another member of staff."
         )
         assert rows() == before
 
@@ -200,22 +202,52 @@ class TestChanging:
         problem(client(idle).patch(f"/users/{grace.pk}/", {"last_name": "King", **role}), 409, "last-staff-account")
         assert rows() == before
 
+    @pytest.mark.parametrize("path", ["/users/me/", "/users/{}/"])
+    def test_a_new_email_of_ones_own_needs_the_current_password(
+        self, client: Client, ada: User, grace: User, path: str
+    ) -> None:
+        change = {"email": "countess@x.example"}
+        before = rows()
+        for user in (ada, grace):
+            own = path.format(user.pk)
+            assert faults(client(user).patch(own, change)) == [("/current_password", "required")]
+            wrong = client(user).patch(own, change | {"current_password": "a guess"})
+            assert faults(wrong) == [("/current_password", "wrong-password")]
+        assert rows() == before
+        changed = client(ada).patch(path.format(ada.pk), change | CONFIRMED)
+        assert (changed.status_code, changed.json()["email"]) == (200, "countess@x.example")
+        assert "current_password" not in changed.json()
+
 
 class TestDeleting:
+    @pytest.mark.parametrize("path", ["/users/me/", "/users/{}/"])
+    def test_ones_own_account_needs_the_current_password(
+        self, client: Client, ada: User, grace: User, path: str
+    ) -> None:
+        before = rows()
+        for user in (ada, grace):
+            own = path.format(user.pk)
+            for body in (None, {}):
+                assert faults(client(user).delete(own, body)) == [("/current_password", "required")]
+            assert faults(client(user).delete(own, {"password": PASSWORD})) == [("/password", "unknown")]
+            wrong = client(user).delete(own, {"current_password": "a guess"})
+            assert faults(wrong) == [("/current_password", "wrong-password")]
+        assert rows() == before
+
     def test_the_last_active_staff_account_is_409(self, client: Client, grace: User) -> None:
         before = rows()
-        body = problem(client(grace).delete("/users/me/"), 409, "last-staff-account")
-        assert body["detail"] == "The last active staff account cannot be removed, deactivated or demoted."
+        body = problem(client(grace).delete("/users/me/", CONFIRMED), 409, "last-staff-account")
+        assert body["detail"] == "The last active staff account cannot be removed or demoted. Make another one first."
         assert rows() == before
 
     @pytest.mark.parametrize("path", ["/users/me/", "/users/{}/"])
     def test_a_deleted_account_is_404_everywhere(self, client: Client, ada: User, grace: User, path: str) -> None:
-        gone = client(ada).delete(path.format(ada.pk))
+        gone = client(ada).delete(path.format(ada.pk), CONFIRMED)
         assert (gone.status_code, gone.content) == (204, b"")
         before = rows()
         for caller in (client(ada), client(grace)):
             for method in ("get", "put", "patch", "delete"):
-                body = {"username": "ada", "email": "ada@x.example", "is_active": True}
+                body = {} if method in ("get", "delete") else {"username": "ada", "email": "a@x.example"}
                 problem(getattr(caller, method)(f"/users/{ada.pk}/", body), 404, "not-found")
             problem(caller.get(f"/accounts/{ada.pk}/"), 404, "not-found")
         problem(client(ada).get("/users/me/"), 404, "not-found")
@@ -224,7 +256,7 @@ class TestDeleting:
         assert rows() == before
 
     def test_a_deleted_account_has_no_password_to_change(self, client: Client, ada: User) -> None:
-        client(ada).delete("/users/me/")
+        client(ada).delete("/users/me/", CONFIRMED)
         before = rows()
         body = {"current_password": PASSWORD, "new_password": "another-horse-8"}
         problem(client(ada).post("/users/me/password/", body), 404, "not-found")
@@ -234,15 +266,15 @@ class TestDeleting:
     def test_who_is_deleted_while_a_request_waits_is_404_to_it(
         self, client: Client, ada: User, grace: User, monkeypatch: pytest.MonkeyPatch, method: str
     ) -> None:
-        monkeypatch.setattr(UserView, "_visible", lambda *seen_before: ada)
-        delete_user(user_id=ada.pk)
+        monkeypatch.setattr(UserView, "get_object", lambda *seen_before: ada)
+        delete_user(user_id=ada.pk, by=Caller("operator"))
         before = rows()
-        body = {"username": "ada", "email": "ada@x.example"}
+        body = {} if method == "delete" else {"username": "ada", "email": "ada@x.example"}
         problem(getattr(client(grace), method)(f"/users/{ada.pk}/", body), 404, "not-found")
         assert rows() == before
 
     def test_a_deleted_account_s_name_is_free_for_a_new_one(self, client: Client, ada: User) -> None:
-        client(ada).delete("/users/me/")
+        client(ada).delete("/users/me/", CONFIRMED)
         again = client().post("/auth/register/", FORM)
         assert again.status_code == 201
         assert again.json()["id"] != str(ada.pk)

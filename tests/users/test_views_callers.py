@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from common.identity import LEEWAY_S, LIFETIME_S, TokenIssuer
-from tests.service import ServiceClient, client_for, client_with, problem, routes
+from tests.support.service import ServiceClient, client_for, client_with, problem, routes
 from users_project.users.models import User
 from users_project.users.urls import urlpatterns
 
@@ -43,8 +43,11 @@ def test_the_routes_are_the_ones_that_this_module_knows() -> None:
         ("get", "users/me/"),
         ("patch", "users/<uuid:user_id>/"),
         ("patch", "users/me/"),
+        ("post", "auth/password-reset/"),
+        ("post", "auth/password-reset/confirm/"),
         ("post", "auth/register/"),
         ("post", "credentials/"),
+        ("post", "password-resets/"),
         ("post", "users/"),
         ("post", "users/me/password/"),
         ("put", "users/<uuid:user_id>/"),

@@ -1,10 +1,10 @@
-"""Passwords over HTTP: changing them, and what the gateway asks when someone signs in."""
+"""Passwords over HTTP: changing them, and checking them when a user signs in."""
 
 from typing import Any
 
 import pytest
 
-from tests.service import ServiceClient, faults
+from tests.support.service import ServiceClient, faults
 from tests.users.accounts import PASSWORD, Client, Register
 from users_project.users.models import User
 
@@ -26,7 +26,10 @@ class TestPasswords:
     @pytest.mark.parametrize(
         ("body", "expected"),
         [
-            ({"current_password": "wrong", "new_password": "another-horse-8"}, [("/current_password", "invalid")]),
+            (
+                {"current_password": "wrong", "new_password": "another-horse-8"},
+                [("/current_password", "wrong-password")],
+            ),
             ({"current_password": PASSWORD, "new_password": "kx92!"}, [("/new_password", "invalid")]),
             ({"current_password": PASSWORD, "new_password": "ada@x.example"}, [("/new_password", "invalid")]),
             ({"new_password": "another-horse-8"}, [("/current_password", "required")]),

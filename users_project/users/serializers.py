@@ -1,8 +1,9 @@
-"""What the users service reads and writes."""
+"""What the users service receives and answers."""
 
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from rest_framework import serializers
 
-from common.serializers import PageQuery, PageSerializer, StrictSerializer
+from common.api.serializers import NormalizedField, PageQuery, PasswordField, StrictSerializer
 
 from .models import User
 
@@ -23,12 +24,8 @@ class UserSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
-class UserPage(PageSerializer):
-    results = UserSerializer(many=True)
-
-
 class AccountSerializer(serializers.ModelSerializer[User]):
-    """What the gateway needs to know of whom it signs in."""
+    """What the gateway needs to know about a user who signs in."""
 
     class Meta:
         model = User
@@ -37,7 +34,9 @@ class AccountSerializer(serializers.ModelSerializer[User]):
 
 
 class ProfileInput(StrictSerializer, serializers.ModelSerializer[User]):
-    """The fields that people change of themselves."""
+    """The fields that users may change on their own account."""
+
+    username = NormalizedField(max_length=150, validators=[UnicodeUsernameValidator()])
 
     class Meta:
         model = User
@@ -45,29 +44,44 @@ class ProfileInput(StrictSerializer, serializers.ModelSerializer[User]):
 
 
 class RoleInput(ProfileInput):
-    """The same, and the two that only staff write."""
+    """The same fields, and the two that only staff may change."""
 
     class Meta(ProfileInput.Meta):
         fields = (*ProfileInput.Meta.fields, "is_staff", "is_active")
 
 
+class ChangeInput(RoleInput):
+    """A change to an account. A new e-mail address of one's own needs the current password."""
+
+    current_password = PasswordField(required=False)
+
+    class Meta(RoleInput.Meta):
+        fields = (*RoleInput.Meta.fields, "current_password")
+
+
+class DeletionInput(StrictSerializer):
+    """To delete one's own account needs the current password."""
+
+    current_password = PasswordField(required=False)
+
+
 class RegistrationInput(ProfileInput):
-    password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
+    password = PasswordField()
 
     class Meta(ProfileInput.Meta):
         fields = (*ProfileInput.Meta.fields, "password")
 
 
 class NewUserInput(RoleInput):
-    password = serializers.CharField(max_length=128, trim_whitespace=False, write_only=True)
+    password = PasswordField()
 
     class Meta(RoleInput.Meta):
         fields = (*RoleInput.Meta.fields, "password")
 
 
 class CredentialsInput(StrictSerializer):
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(max_length=128, trim_whitespace=False)
+    username = NormalizedField(max_length=150)
+    password = PasswordField()
 
 
 class CredentialsVerdict(serializers.Serializer[dict[str, User | None]]):
@@ -75,8 +89,21 @@ class CredentialsVerdict(serializers.Serializer[dict[str, User | None]]):
 
 
 class PasswordInput(StrictSerializer):
-    current_password = serializers.CharField(max_length=128, trim_whitespace=False)
-    new_password = serializers.CharField(max_length=128, trim_whitespace=False)
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+
+class ResetRequestInput(StrictSerializer):
+    account = serializers.CharField(max_length=254)
+
+
+class ResetLinkInput(StrictSerializer):
+    user_id = serializers.UUIDField()
+    token = serializers.CharField(max_length=100)
+
+
+class ResetInput(ResetLinkInput):
+    new_password = PasswordField()
 
 
 class UserQuery(PageQuery):

@@ -1,4 +1,4 @@
-"""What can be done with accounts. Each function owns its transaction; callers decide who may call."""
+"""What can be done with accounts. Each function owns its transaction. The views decide who may do it."""
 
 from typing import Any
 from uuid import UUID
@@ -7,62 +7,69 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, F, UUIDField
+from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
-from common.errors import Conflict, Problem
+from common.api.errors import Conflict, Problem
 from common.identity import Caller
+from common.prepared import Parameter, Prepared
+from common.unicode import folded, normal_form
 
-from .models import User, username_key
+from .models import User
+from .search import INDEX, filter_users, live_users
 
 
 class UsernameTaken(Conflict):
     slug = "username-taken"
     title = _("Username taken")
-    default_detail = _("A user with that username already exists.")
+    default_detail = _("Somebody has this username already. Choose another one.")
 
 
 class LastStaffAccount(Conflict):
     slug = "last-staff-account"
     title = _("Last staff account")
-    default_detail = _("The last active staff account cannot be removed, deactivated or demoted.")
+    default_detail = _("The last active staff account cannot be removed or demoted. Make another one first.")
 
 
 class RoleNotYours(Problem):
     status_code = 403
     slug = "role-not-yours"
     title = _("Not yours to change")
-    default_detail = _("Only staff change is_staff and is_active, and never their own.")
+    default_detail = _("Only staff change is_staff and is_active, and never their own. Ask another member of staff.")
 
 
-def live_users() -> QuerySet[User]:
-    return User.objects.filter(deleted_at=None)
+class WrongPassword(ValidationError):
+    """The gateway slows whoever gets this error, by its code."""
+
+    def __init__(self) -> None:
+        super().__init__({"current_password": [_("This is not the current password. Try again.")]}, "wrong-password")
 
 
-def search_users(*, search: str = "", is_staff: bool | None = None, is_active: bool | None = None) -> QuerySet[User]:
-    """Accounts whose username, email or name contains `search`, in no particular order."""
-    users = live_users()
-    if search:
-        users = users.filter(
-            Q(username__icontains=search)
-            | Q(email__icontains=search)
-            | Q(first_name__icontains=search)
-            | Q(last_name__icontains=search)
-        )
-    if is_staff is not None:
-        users = users.filter(is_staff=is_staff)
-    if is_active is not None:
-        users = users.filter(is_active=is_active)
-    return users
+class PasswordRequired(ValidationError):
+    def __init__(self) -> None:
+        super().__init__({"current_password": [_("This needs your current password. Enter it.")]}, "required")
+
+
+_account = Prepared(lambda: live_users().filter(pk=Parameter("id", UUIDField())))
+_account_named = Prepared(lambda: live_users().filter(username_key=Parameter("key", CharField()), is_active=True))
+
+
+def find_user(user_id: UUID | None) -> User:
+    """Raises `Http404`."""
+    if user := _account.first(id=user_id):
+        return user
+    raise Http404
 
 
 def register_user(*, password: str, **fields: Any) -> User:
     """A new account.
 
     Raises:
-        UsernameTaken: by any spelling of case.
+        UsernameTaken: in any combination of upper and lower case.
         ValidationError: the password is too weak.
     """
     user = User(**fields)
@@ -71,12 +78,13 @@ def register_user(*, password: str, **fields: Any) -> User:
     return _save(user)
 
 
-def update_user(*, user_id: UUID, by: Caller, changes: dict[str, Any]) -> User:
-    """The account with `changes` to its fields; the row is locked meanwhile.
+def update_user(*, user_id: UUID, by: Caller, changes: dict[str, Any], current_password: str | None = None) -> User:
+    """Change fields of an account, with its row locked. A new e-mail address of one's own needs the current password.
 
     Raises:
-        User.DoesNotExist, UsernameTaken, RoleNotYours, LastStaffAccount
+        Http404, UsernameTaken, RoleNotYours, LastStaffAccount, WrongPassword, PasswordRequired
     """
+    is_confirmed = _check_callers_password(by, current_password)
     with transaction.atomic():
         user = _lock_with_staff(user_id) if {"is_staff", "is_active"} & changes.keys() else _lock(user_id)
         role_changed = any(
@@ -86,38 +94,58 @@ def update_user(*, user_id: UUID, by: Caller, changes: dict[str, Any]) -> User:
             raise RoleNotYours
         if role_changed and not (changes.get("is_staff", user.is_staff) and changes.get("is_active", user.is_active)):
             _require_other_staff(user)
+        if user_id == by.user_id and changes.get("email", user.email) != user.email and not is_confirmed:
+            raise PasswordRequired
         for name, value in changes.items():
             setattr(user, name, value)
         return _save(user)
 
 
-def change_password(*, user_id: UUID, current_password: str, new_password: str) -> User:
-    """The account with the new password and a higher `password_version`.
+def change_password(*, user_id: UUID | None, current_password: str, new_password: str) -> User:
+    """Set a new password, which also raises `password_version`.
 
     Raises:
-        User.DoesNotExist
-        ValidationError: the current password is another, or the new one is too weak.
+        Http404, WrongPassword
+        ValidationError: the new password is too weak.
     """
+    user = find_user(user_id)
+    version = user.password_version
+    require_password(user, current_password)
+    check_password_strength(new_password, user, field="new_password")
+    user.set_password(new_password)  # hashing is slow, so nothing is locked until it is done
+    unchanged = live_users().filter(pk=user.pk, password_version=version)
     with transaction.atomic():
-        user = _lock(user_id)
-        if not user.check_password(current_password):
-            raise ValidationError({"current_password": [_("This is not the current password.")]})
-        check_password_strength(new_password, user, member="new_password")
-        user.set_password(new_password)
-        user.save()
-        return user
+        if not unchanged.update(password=user.password, password_version=user.password_version):
+            raise WrongPassword  # somebody else has changed it meanwhile
+    return user
 
 
-def delete_user(*, user_id: UUID) -> None:
-    """Anonymize the account for good; its id stays, its username becomes free.
+def reset_password(*, username: str, password: str) -> User:
+    """Set a new password without the old one, for the operator.
 
     Raises:
-        User.DoesNotExist, LastStaffAccount
+        Http404
+        ValidationError: the password is too weak.
     """
+    user = get_object_or_404(live_users(), username_key=folded(username))
+    check_password_strength(password, user)
+    user.set_password(password)  # slow, so nothing is locked
+    live_users().filter(pk=user.pk).update(password=user.password, password_version=F("password_version") + 1)
+    return user
+
+
+def delete_user(*, user_id: UUID, by: Caller, current_password: str | None = None) -> None:
+    """Anonymize the account for good. Its id stays; its username becomes free. One's own needs the current password.
+
+    Raises:
+        Http404, LastStaffAccount, WrongPassword, PasswordRequired
+    """
+    if not _check_callers_password(by, current_password) and user_id == by.user_id:
+        raise PasswordRequired
     with transaction.atomic():
         user = _lock_with_staff(user_id)
         _require_other_staff(user)
-        user.username = f"deleted/{user.pk}"  # "/" is in no username, so nobody can have taken it
+        user.username = f"deleted/{user.pk}"  # no username may contain "/", so nobody can have taken this one
         user.email = user.first_name = user.last_name = ""
         user.is_active = user.is_staff = False
         user.set_unusable_password()
@@ -126,45 +154,71 @@ def delete_user(*, user_id: UUID) -> None:
 
 
 def verify_credentials(*, username: str, password: str) -> User | None:
-    """The active account that the two belong to, or None; the same time is spent either way."""
-    user = live_users().filter(username_key=username_key(username), is_active=True).first()
+    """The active account with this username and password, or None. Both take the same time."""
+    user = _account_named.first(key=folded(username))
     if user is None:
-        make_password(password)  # as costly as a check, so that time does not tell who exists
+        for each in {normal_form(password), password}:
+            make_password(each)  # takes as long as a check, so that the time doesn't reveal which accounts exist
         return None
     return user if user.check_password(password) else None
 
 
-def check_password_strength(password: str, user: User, member: str = "password") -> None:
-    """Raises `ValidationError` on `member` when Django's validators object."""
+def require_password(user: User, current_password: str) -> None:
+    """Raises `WrongPassword`. This is slow: no caller may hold a lock."""
+    if not user.check_password(current_password):
+        raise WrongPassword
+
+
+def check_password_strength(password: str, user: User, field: str = "password") -> None:
+    """Raises `ValidationError` at `field` if Django's password validators object."""
     try:
-        validate_password(password, user)
+        validate_password(normal_form(password), user)
     except DjangoValidationError as error:
-        raise ValidationError({member: list(error.messages)}) from error
+        raise ValidationError({field: list(error.messages)}) from error
 
 
-def _lock(user_id: UUID) -> User:
-    return live_users().select_for_update().get(pk=user_id)
+def _check_callers_password(by: Caller, current_password: str | None) -> bool:
+    """Whether the caller has sent their own password. Slow, as `require_password` is.
+
+    It is checked whenever it is sent: the gateway takes a success for a sign that it was right.
+
+    Raises:
+        Http404, WrongPassword
+    """
+    if current_password is None:
+        return False
+    require_password(find_user(by.user_id), current_password)
+    return True
+
+
+def _lock(user_id: UUID | None) -> User:
+    return get_object_or_404(live_users().select_for_update(), pk=user_id)
 
 
 def _lock_with_staff(user_id: UUID) -> User:
-    """Locks all active staff too, in id order: of two who demote each other one waits, and is refused."""
-    wanted = Q(pk=user_id) | Q(is_staff=True, is_active=True)
-    locked = {user.pk: user for user in live_users().filter(wanted).order_by("pk").select_for_update()}
+    """Lock all active staff too, in order of id. If two demote each other at once, the second waits and is refused."""
+    wanted = live_users().filter(pk__in={user_id, *_active_staff()})
+    locked = {user.pk: user for user in wanted.order_by("pk").select_for_update()}
     if user_id not in locked:
-        raise User.DoesNotExist
+        raise Http404
     return locked[user_id]
 
 
 def _require_other_staff(user: User) -> None:
-    others = live_users().filter(is_staff=True, is_active=True).exclude(pk=user.pk)
-    if user.is_staff and user.is_active and not others.exists():
+    if user.is_staff and user.is_active and not _active_staff() - {user.pk}:
         raise LastStaffAccount
 
 
+def _active_staff() -> set[UUID]:
+    return set(filter_users({"is_staff": True, "is_active": True}).values_list("pk", flat=True))
+
+
 def _save(user: User) -> User:
+    user.username = normal_form(user.username)
     try:
         with transaction.atomic():
             user.save()
+            INDEX.write(user)
     except IntegrityError as error:
         raise UsernameTaken from error
     return user

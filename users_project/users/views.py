@@ -1,132 +1,168 @@
-"""The users service over HTTP. Self or staff: the token says for whom the gateway asks."""
+"""The users service over HTTP. The internal token names the user on whose behalf the gateway asks."""
 
-from uuid import UUID
+from typing import Any
 
+from django.conf import settings
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from django.utils.translation import get_language
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.generics import RetrieveAPIView, RetrieveUpdateDestroyAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common.api.answers import respond_with
+from common.api.views import AnsweringView, KeysetListView
 from common.identity import StaffOnly, caller_of
-from common.pagination import paginate
 
-from . import services
+from . import resets, services
 from .models import User
+from .postman import postman
+from .search import search_users
 from .serializers import (
     AccountSerializer,
+    ChangeInput,
     CredentialsInput,
     CredentialsVerdict,
+    DeletionInput,
     NewUserInput,
     PasswordInput,
     RegistrationInput,
-    RoleInput,
-    UserPage,
+    ResetInput,
+    ResetLinkInput,
+    ResetRequestInput,
     UserQuery,
     UserSerializer,
 )
 
-
-class AccountsView(APIView):
-    callers = ("gateway",)
-
-    def handle_exception(self, exc: Exception) -> Response:
-        return super().handle_exception(Http404() if isinstance(exc, User.DoesNotExist) else exc)
+GATEWAY = ("gateway",)
 
 
-class UserListView(AccountsView):
+class UserListView(KeysetListView):
+    callers = GATEWAY
     permission_classes = (StaffOnly,)
+    serializer_class = UserSerializer
+    query_serializer_class = UserQuery
+    ordering = "-date_joined"
 
-    @extend_schema(operation_id="users_list", parameters=[UserQuery], responses=UserPage)
-    def get(self, request: Request) -> Response:
-        query = UserQuery.read(request)
-        users = services.search_users(
-            search=query.get("search", ""), is_staff=query.get("is_staff"), is_active=query.get("is_active")
-        )
-        page = paginate(users, path=request.path, query=query, ordering="-date_joined")
-        return Response(UserPage({"next": page.next, "previous": page.previous, "results": page.rows}).data)
+    def get_queryset(self) -> Any:
+        return search_users(self.query)
 
     @extend_schema(request=NewUserInput, responses={201: UserSerializer})
     def post(self, request: Request) -> Response:
-        data = NewUserInput(data=request.data)
-        data.is_valid(raise_exception=True)
-        return Response(UserSerializer(services.register_user(**data.validated_data)).data, status=201)
+        data = NewUserInput.read(request.data)
+        return _created(services.register_user(**data))
 
 
-class RegistrationView(AccountsView):
+class RegistrationView(APIView):
+    callers = GATEWAY
+
     @extend_schema(request=RegistrationInput, responses={201: UserSerializer})
     def post(self, request: Request) -> Response:
-        data = RegistrationInput(data=request.data)
+        data = RegistrationInput.read(request.data)
+        return _created(services.register_user(**data))
+
+
+@extend_schema_view(put=extend_schema(request=ChangeInput), patch=extend_schema(request=ChangeInput))
+class UserView(AnsweringView, RetrieveUpdateDestroyAPIView[User]):
+    """One account, for its user and for staff. For anyone else it doesn't exist. Without an id: the user's own."""
+
+    callers = GATEWAY
+    serializer_class = UserSerializer
+    delete_serializer_class = DeletionInput
+
+    def get_object(self) -> User:
+        caller = caller_of(self.request)
+        user_id = self.kwargs.get("user_id", caller.user_id)
+        if not (caller.is_staff or caller.user_id == user_id):
+            raise Http404
+        return services.find_user(user_id)
+
+    def update(self, request: Request, *args: Any, partial: bool = False, **kwargs: Any) -> Response:
+        user = self.get_object()
+        data = ChangeInput(user, data=request.data, partial=partial)
         data.is_valid(raise_exception=True)
-        return Response(UserSerializer(services.register_user(**data.validated_data)).data, status=201)
+        changes = dict(data.validated_data)
+        current_password = changes.pop("current_password", None)
+        caller = caller_of(request)
+        user = services.update_user(user_id=user.pk, by=caller, changes=changes, current_password=current_password)
+        return respond_with(UserSerializer, user)
 
-
-class UserView(AccountsView):
-    """One account, for itself and for staff; for anyone else it does not exist. Without an id, one's own."""
-
-    @extend_schema(responses=UserSerializer)
-    def get(self, request: Request, user_id: UUID | None = None) -> Response:
-        return Response(UserSerializer(self._visible(request, user_id)).data)
-
-    @extend_schema(request=RoleInput, responses=UserSerializer)
-    def put(self, request: Request, user_id: UUID | None = None) -> Response:
-        return self._update(request, user_id, partial=False)
-
-    @extend_schema(request=RoleInput, responses=UserSerializer)
-    def patch(self, request: Request, user_id: UUID | None = None) -> Response:
-        return self._update(request, user_id, partial=True)
-
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, user_id: UUID | None = None) -> Response:
-        services.delete_user(user_id=self._visible(request, user_id).pk)
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        user = self.get_object()
+        data = DeletionInput.read(request.data)
+        services.delete_user(user_id=user.pk, by=caller_of(request), **data)
         return Response(status=204)
 
-    def _update(self, request: Request, user_id: UUID | None, *, partial: bool) -> Response:
-        user = self._visible(request, user_id)
-        data = RoleInput(user, data=request.data, partial=partial)
-        data.is_valid(raise_exception=True)
-        user = services.update_user(user_id=user.pk, by=caller_of(request), changes=data.validated_data)
-        return Response(UserSerializer(user).data)
 
-    def _visible(self, request: Request, user_id: UUID | None) -> User:
-        caller = caller_of(request)
-        user_id = user_id or caller.user_id
-        user = services.live_users().filter(pk=user_id).first() if user_id else None
-        if user is None or not (caller.is_staff or caller.user_id == user_id):
-            raise Http404
-        return user
+class PasswordView(APIView):
+    """Changes the user's own password."""
 
-
-class PasswordView(AccountsView):
-    """POST /users/me/password/"""
+    callers = GATEWAY
 
     @extend_schema(request=PasswordInput, responses={204: None})
     def post(self, request: Request) -> Response:
-        data = PasswordInput(data=request.data)
-        data.is_valid(raise_exception=True)
-        user_id = caller_of(request).user_id
-        if user_id is None:
-            raise Http404
-        services.change_password(user_id=user_id, **data.validated_data)
+        data = PasswordInput.read(request.data)
+        services.change_password(user_id=caller_of(request).user_id, **data)
         return Response(status=204)
 
 
-class CredentialsView(AccountsView):
-    """POST /credentials/: whose they are, or null; 200 either way, so that a 401 always means the internal token."""
+class CredentialsView(APIView):
+    """Checks a username and a password. The answer is 200 in both cases: a 401 always means the internal token."""
+
+    callers = GATEWAY
 
     @extend_schema(request=CredentialsInput, responses=CredentialsVerdict)
     def post(self, request: Request) -> Response:
-        data = CredentialsInput(data=request.data)
-        data.is_valid(raise_exception=True)
-        return Response(CredentialsVerdict({"user": services.verify_credentials(**data.validated_data)}).data)
+        data = CredentialsInput.read(request.data)
+        return respond_with(CredentialsVerdict, {"user": services.verify_credentials(**data)})
 
 
-class AccountView(AccountsView):
-    """GET /accounts/{id}/: what the gateway re-reads before it renews a session."""
+class ResetRequestView(APIView):
+    """The answer is the same, after the same work, whether there is such an account or not."""
 
-    @extend_schema(responses=AccountSerializer)
-    def get(self, request: Request, user_id: UUID) -> Response:
-        user = services.live_users().filter(pk=user_id).first()
-        if user is None:
-            raise Http404
-        return Response(AccountSerializer(user).data)
+    callers = GATEWAY
+
+    @extend_schema(request=ResetRequestInput, responses={204: None})
+    def post(self, request: Request) -> Response:
+        data = ResetRequestInput.read(request.data)
+        resets.request_reset(account=data["account"], language=get_language() or settings.LANGUAGE_CODE)
+        postman.wake()
+        return Response(status=204)
+
+
+class ResetLinkView(APIView):
+    """Whose password a link may set. The link is not used up."""
+
+    callers = GATEWAY
+
+    @extend_schema(request=ResetLinkInput, responses=CredentialsVerdict)
+    def post(self, request: Request) -> Response:
+        data = ResetLinkInput.read(request.data)
+        return respond_with(CredentialsVerdict, {"user": resets.find_holder(**data)})
+
+
+class ResetView(APIView):
+    """Sets a new password by the link of a letter."""
+
+    callers = GATEWAY
+
+    @extend_schema(request=ResetInput, responses={204: None})
+    def post(self, request: Request) -> Response:
+        data = ResetInput.read(request.data)
+        resets.reset_password(**data)
+        return Response(status=204)
+
+
+class AccountView(AnsweringView, RetrieveAPIView[User]):
+    """What the gateway reads again before it renews a session."""
+
+    callers = GATEWAY
+    serializer_class = AccountSerializer
+
+    def get_object(self) -> User:
+        return services.find_user(self.kwargs["user_id"])
+
+
+def _created(user: User) -> Response:
+    return respond_with(UserSerializer, user, status=201, headers={"Location": f"/users/{user.pk}/"})

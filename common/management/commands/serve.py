@@ -1,19 +1,27 @@
-"""`manage.py serve`: tables first, then gunicorn with threads."""
+"""`manage.py serve`: tables first, then gunicorn with the worker of `common.server`."""
 
+import gc
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
-from django.db import connections
+from django.urls import get_resolver
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from common import metrics
-from common.databases import migration_lock
+from common import chores
+from common.connection_room import check_room
+from common.databases import make_tables
+from common.observability import metrics
+from common.server.arbiter import Arbiter, handed_on
+from common.server.caretaker import LISTENERS_VARIABLE, TABLES_VARIABLE
+from common.server.limits import GRACE_S, Limits
+from common.settings import env_number
 
 
 class Command(BaseCommand):
@@ -21,24 +29,41 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-        parser.add_argument("--port", type=int, required=True, help="port to bind")
-        parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
         parser.add_argument(
-            "--threads", type=int, default=settings.THREADS, help="threads a process (default: %(default)s)"
+            "--port", type=int, default=settings.SERVER_PORT, help="port to bind (default: %(default)s)"
+        )
+        parser.add_argument("--workers", type=int, help=f"processes (default: {workers_variable()}, or 1)")
+        parser.add_argument(
+            "--threads",
+            type=int,
+            default=settings.SERVER_LIMITS.threads,
+            help="threads a process (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 < options["port"] < 65536:
             raise CommandError("--port takes a number from 1 to 65535.")
+        if options["workers"] is None:
+            options["workers"] = int(env_number(workers_variable(), 1))
         if options["workers"] < 1 or options["threads"] < 1:
             raise CommandError("--workers and --threads start at 1.")
         missing = getattr(settings, "SEVERAL_WORKERS_NEED", "")
         if options["workers"] > 1 and missing:
             raise CommandError(f"More than one worker needs {missing}.")
-        with migration_lock():
-            call_command("migrate", interactive=False, verbosity=0)
-        connections.close_all()  # no connection may cross the fork
+        if not handed_on(TABLES_VARIABLE):
+            make_tables()
+            self._require_room(options)
         Server(options).run()
+
+    def _require_room(self, options: dict[str, Any]) -> None:
+        try:
+            check_room(options["threads"], options["workers"])
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+
+
+def workers_variable() -> str:
+    return f"{settings.SERVICE_NAME.upper()}_WORKERS"
 
 
 class PropagatingLogger(Logger):
@@ -48,36 +73,31 @@ class PropagatingLogger(Logger):
         self.error_log.propagate = True
         self.error_log.setLevel(settings.LOG_LEVEL)
 
-    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """What is no HTTP is logged without what it said, which may hold a token."""
-        said = msg.partition(": ")[0] if msg.startswith("Invalid request from ") else msg
-        super().warning(said, *args, **kwargs)  # type: ignore[no-untyped-call]
-
 
 class Server(BaseApplication):
     def __init__(self, options: dict[str, Any]) -> None:
         self.options = options
-        super().__init__()  # type: ignore[no-untyped-call]
+        self.limits: Limits = replace(settings.SERVER_LIMITS, threads=options["threads"])
+        super().__init__()
 
     def load_config(self) -> None:
+        listeners = [f"fd://{descriptor}" for descriptor in handed_on(LISTENERS_VARIABLE)]
         chosen = {
-            "bind": f"{self.options['host']}:{self.options['port']}",
+            "bind": listeners or f"{self.options['host']}:{self.options['port']}",
             "workers": self.options["workers"],
             "threads": self.options["threads"],
-            "worker_class": "gthread",
+            "worker_class": "common.server.worker.Worker",
             "preload_app": True,
-            "keepalive": 75,  # longer than callers keep a connection, so that they don't meet a closing one
-            "graceful_timeout": 10,
-            "timeout": 60,
+            "graceful_timeout": int(GRACE_S - self.limits.notice_s) - 1,
             "logger_class": PropagatingLogger,
             "accesslog": None,
             "control_socket_disable": True,
+            "permit_unconventional_http_method": True,  # any token is one (RFC 9110, 9.1); the answer is 405
+            "post_worker_init": lambda worker: chores.begin(),
             "proc_name": f"plaza-{settings.SERVICE_NAME}",
             "forwarded_allow_ips": "",  # X-Forwarded-* is read by Django, from TRUSTED_PROXIES only
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
         }
-        if self.options["workers"] > 1:
-            chosen["child_exit"] = lambda arbiter, worker: metrics.forget_process(worker.pid)
         for name, value in chosen.items():
             self.cfg.set(name, value)  # type: ignore[union-attr]
 
@@ -86,7 +106,12 @@ class Server(BaseApplication):
             # Workers can only share metrics when that is known before the first is made: begin again, as this process.
             os.environ[metrics.DIRECTORY_VARIABLE] = str(metrics.fresh_directory(settings.SERVICE_NAME))
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is meant
-        super().run()  # type: ignore[no-untyped-call]
+        Arbiter(self).run()
 
     def load(self) -> Any:
-        return get_wsgi_application()
+        """All of the application, so that workers share the memory that it takes."""
+        application = get_wsgi_application()
+        _ = get_resolver().url_patterns  # which imports the views
+        gc.collect()
+        gc.freeze()  # else a worker's first collection would write to all of it
+        return application

@@ -1,17 +1,17 @@
 import pytest
 
 from common.resilience import Circuit, Transition
-from tests.common.fakes import FakeClock
 from tests.common.resilience.guarded import POLICY, Service
+from tests.support.clock import Clock
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def service(clock: FakeClock) -> Service:
+def service(clock: Clock) -> Service:
     return Service(clock)
 
 
@@ -21,7 +21,13 @@ def transitions() -> list[Transition]:
 
 
 @pytest.fixture
-def circuit(clock: FakeClock, transitions: list[Transition]) -> Circuit:
+def asked() -> list[str]:
+    """One entry for each time that the circuit wanted a probe."""
+    return []
+
+
+@pytest.fixture
+def circuit(clock: Clock, transitions: list[Transition], asked: list[str]) -> Circuit:
     return Circuit(
-        "products", POLICY, is_neutral=lambda status: status >= 400, on_transition=transitions.append, clock=clock
+        "products", POLICY, ask=lambda: asked.append("ready?"), on_transition=transitions.append, clock=clock
     )

@@ -12,6 +12,8 @@ def test_the_defaults_are_what_the_design_says() -> None:
     assert (policy.max_in_flight, policy.max_retries, policy.retry_ratio) == (8, 1, 0.1)
     assert (policy.window_s, policy.min_calls, policy.failure_ratio) == (10, 10, 0.5)
     assert (policy.slow_call_s, policy.consecutive_failures, policy.open_s) == (1.5, 5, 5.0)
+    assert (policy.max_waiting, policy.min_suspects) == (300, 3)
+    assert (policy.probe_interval_s, policy.probe_timeout_s) == (1.0, 1.0)
 
 
 def test_it_does_not_change_once_it_is_checked() -> None:
@@ -30,6 +32,11 @@ def test_it_does_not_change_once_it_is_checked() -> None:
         "window_s",
         "slow_call_s",
         "open_s",
+        "probe_interval_s",
+        "probe_timeout_s",
+        "min_suspects",
+        "min_calls",
+        "consecutive_failures",
     ],
 )
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
@@ -54,8 +61,7 @@ def test_a_ratio_outside_0_to_1_is_refused(name: str, value: float) -> None:
         ({"slow_call_s": 3.1}, "slow_call_s is above deadline_s, so no call would be slow"),
         ({"backoff_base_s": 0.6}, "backoff_base_s is above backoff_cap_s"),
         ({"max_retries": -1}, "max_retries must not be negative"),
-        ({"min_calls": 0}, "min_calls and consecutive_failures start at 1"),
-        ({"consecutive_failures": 0}, "min_calls and consecutive_failures start at 1"),
+        ({"max_waiting": -1}, "max_waiting must not be negative"),
     ],
 )
 def test_numbers_that_contradict_each_other_are_refused(numbers: dict[str, Any], message: str) -> None:
@@ -76,3 +82,28 @@ def test_numbers_that_contradict_each_other_are_refused(numbers: dict[str, Any],
 def test_the_bounds_themselves_are_allowed(numbers: dict[str, Any]) -> None:
     policy = Policy(**numbers)
     assert {name: getattr(policy, name) for name in numbers} == numbers
+
+
+def test_each_number_can_be_set_for_all_lanes_and_for_one() -> None:
+    environment = {
+        "UPSTREAM_OPEN_S": "7.5",
+        "UPSTREAM_MAX_IN_FLIGHT": "16",
+        "PRODUCTS_SEARCH_MAX_IN_FLIGHT": "2",
+        "USERS_SEARCH_MAX_IN_FLIGHT": "9",
+    }
+    policy = Policy.from_environment("products_search", lambda name: environment.get(name, ""), max_in_flight=4)
+    assert policy == Policy(open_s=7.5, max_in_flight=2)
+
+
+def test_without_a_variable_the_numbers_of_the_settings_hold() -> None:
+    assert Policy.from_environment("orders", lambda name: "", max_in_flight=4) == Policy(max_in_flight=4)
+
+
+def test_a_variable_that_is_no_number_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^policy: UPSTREAM_DEADLINE_S is 'soon'; it takes a number$"):
+        Policy.from_environment("orders", lambda name: "soon" if name == "UPSTREAM_DEADLINE_S" else "")
+
+
+def test_variables_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^policy: read_timeout_s is above deadline_s$"):
+        Policy.from_environment("orders", lambda name: "1" if name == "UPSTREAM_DEADLINE_S" else "")

@@ -3,29 +3,30 @@ import threading
 import pytest
 
 from common.resilience import Policy, RetryBudget, backoff_s
-from tests.common.fakes import FakeClock, in_threads
+from tests.support.clock import Clock
+from tests.support.threads import in_threads
 
 
 def test_a_few_retries_are_always_in_the_budget() -> None:
-    budget = RetryBudget(Policy(min_retries=3), FakeClock())
+    budget = RetryBudget(Policy(min_retries=3), Clock())
     assert [budget.take() for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_beyond_those_the_budget_is_a_share_of_the_calls() -> None:
-    budget = RetryBudget(Policy(min_retries=3, retry_ratio=0.1), FakeClock())
+    budget = RetryBudget(Policy(min_retries=3, retry_ratio=0.1), Clock())
     for _ in range(50):
         budget.count_call()
     assert [budget.take() for _ in range(6)] == [True] * 5 + [False]
 
 
 def test_a_budget_of_nothing_allows_none() -> None:
-    budget = RetryBudget(Policy(min_retries=0, retry_ratio=0.0), FakeClock())
+    budget = RetryBudget(Policy(min_retries=0, retry_ratio=0.0), Clock())
     budget.count_call()
     assert budget.take() is False
 
 
 def test_the_budget_comes_back_as_the_window_passes() -> None:
-    clock = FakeClock()
+    clock = Clock()
     budget = RetryBudget(Policy(min_retries=1, window_s=10), clock)
     assert budget.take() is True
     clock.advance(9.0)
@@ -35,7 +36,7 @@ def test_the_budget_comes_back_as_the_window_passes() -> None:
 
 
 def test_a_refused_retry_does_not_use_the_budget_up() -> None:
-    clock = FakeClock()
+    clock = Clock()
     budget = RetryBudget(Policy(min_retries=1, window_s=10), clock)
     budget.take()
     clock.advance(5.0)
@@ -45,7 +46,7 @@ def test_a_refused_retry_does_not_use_the_budget_up() -> None:
 
 
 def test_threads_share_one_budget() -> None:
-    budget = RetryBudget(Policy(min_retries=3), FakeClock())
+    budget = RetryBudget(Policy(min_retries=3), Clock())
     together = threading.Barrier(8, timeout=10)
 
     def take() -> bool:

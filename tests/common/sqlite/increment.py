@@ -1,4 +1,4 @@
-"""`python increment.py FOLDER THREADS TIMES`: so many threads each read a number and write the next one, so often."""
+"""`python increment.py FOLDER THREADS TIMES`: each thread reads a number and writes the next one, TIMES times."""
 
 import os
 import sys

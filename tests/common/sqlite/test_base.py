@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import ConnectionHandler, IntegrityError, OperationalError, connections, transaction
+from django.db import ConnectionHandler, IntegrityError, OperationalError, connection, connections, transaction
 
-from common.databases import databases
+from common.databases import databases, unflushed
 from common.settings import ROOT
 from common.sqlite.base import DatabaseWrapper
 from common.sqlite.write_lock import WriteLock, lock_for
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The connection "tea", to a database set up as a project's own is."""
+    """The connection "tea", to a database configured as a project's own."""
     monkeypatch.setenv("PLAZA_DATA_DIR", str(tmp_path))
     monkeypatch.setitem(connections.settings, "tea", connect().settings_dict)
     with connections["tea"].cursor() as cursor:
@@ -63,7 +63,7 @@ def is_held(lock: WriteLock) -> bool:
 
 
 def set_number(number: int, then: type[BaseException] | None = None) -> None:
-    """In a transaction of its own, or in a savepoint, that ends as `then` says."""
+    """Write `number` in a transaction, or in a savepoint inside one. `then` is an exception that ends it."""
     with transaction.atomic(using="tea"), connections["tea"].cursor() as cursor:
         cursor.execute("UPDATE counter SET number = %s", [number])
         if then:
@@ -101,13 +101,13 @@ def test_a_database_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.
     assert [file.name for file in tmp_path.iterdir() if file.name != "tea_project"] == []
 
 
-def test_a_place_where_no_file_can_be_is_a_database_error(database: Any, tmp_path: Path) -> None:
+def test_a_path_where_no_file_can_be_made_is_a_database_error(database: Any, tmp_path: Path) -> None:
     settings = {**database.settings_dict, "NAME": str(tmp_path / "gone" / "Data-base.db")}
     with pytest.raises(OperationalError, match="unable to open database file"):
         ConnectionHandler({"default": settings})["default"].ensure_connection()
 
 
-def test_a_transaction_holds_the_lock_from_its_first_moment_to_its_commit(lock: WriteLock, path: Path) -> None:
+def test_a_transaction_holds_the_lock_from_begin_to_commit(lock: WriteLock, path: Path) -> None:
     with transaction.atomic(using="tea"):
         assert is_held(lock)
         set_number(2)
@@ -118,7 +118,7 @@ def test_a_transaction_holds_the_lock_from_its_first_moment_to_its_commit(lock: 
 
 
 @pytest.mark.usefixtures("database")
-def test_a_transaction_is_immediate_so_that_it_never_turns_from_reading_to_writing(path: Path) -> None:
+def test_a_transaction_is_immediate_so_it_never_upgrades_from_reading_to_writing(path: Path) -> None:
     writer = sqlite3.connect(path, timeout=0, isolation_level=None)
     with transaction.atomic(using="tea"), pytest.raises(sqlite3.OperationalError, match="database is locked"):
         writer.execute("BEGIN IMMEDIATE")
@@ -179,7 +179,7 @@ def test_closing_in_the_middle_of_a_transaction_releases_the_lock(database: Any,
 
 def test_a_transaction_that_cannot_begin_releases_the_lock(lock: WriteLock, path: Path) -> None:
     impatient = connect(timeout=0.05)
-    stranger = sqlite3.connect(path, isolation_level=None)  # who knows nothing of the lock
+    stranger = sqlite3.connect(path, isolation_level=None)  # it does not take the lock
     stranger.execute("BEGIN IMMEDIATE")
     with pytest.raises(OperationalError, match="database is locked"):
         begin(impatient)
@@ -197,8 +197,29 @@ def test_a_holder_that_is_frozen_does_not_hang_the_others(lock: WriteLock, path:
     impatient.commit()
     impatient.close()
     assert number_in(path) == 7
-    assert is_held(lock)  # it is the holder's, and not released by who never had it
+    assert is_held(lock)  # the holder still has it: who never had it did not release it
     lock.release()
+
+
+@pytest.mark.usefixtures("database")
+def test_without_a_lock_file_sqlites_own_lock_is_used(path: Path) -> None:
+    path.with_name(f"{path.name}-lock").mkdir()
+    set_number(4)
+    assert number_in(path) == 4
+
+
+@pytest.mark.parametrize(("writable", "is_kept"), [(True, True), (False, False)])
+def test_a_read_only_connection_is_reopened_after_an_error(
+    database: Any, monkeypatch: pytest.MonkeyPatch, writable: bool, is_kept: bool
+) -> None:
+    """Then a database can be written again as soon as its disk can."""
+    monkeypatch.setattr("common.sqlite.base.os.access", lambda path, mode: writable)
+    database.close()
+    with database.cursor() as cursor, pytest.raises(OperationalError):
+        cursor.execute("SELECT * FROM nothing")
+    opened = database.connection
+    database.close_if_unusable_or_obsolete()
+    assert (database.connection is opened) is is_kept
 
 
 def test_a_writer_waits_for_another_instead_of_failing(lock: WriteLock, path: Path) -> None:
@@ -240,3 +261,29 @@ def test_two_processes_of_threads_that_read_and_write_lose_nothing(database: Any
 
 def test_row_values_are_compared_by_the_database() -> None:
     assert DatabaseWrapper.features_class.supports_tuple_lookups is True
+
+
+class TestUnflushed:
+    def setting(self) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous")
+            return int(cursor.fetchone()[0])
+
+    def test_a_block_is_not_flushed_and_what_follows_is_as_before(self) -> None:
+        usual = self.setting()
+        with unflushed():
+            assert self.setting() == 1
+        with pytest.raises(ZeroDivisionError), unflushed():
+            assert self.setting() == 1 / 0
+        assert self.setting() == usual
+
+    def test_within_a_transaction_it_changes_nothing(self) -> None:
+        usual = self.setting()
+        with transaction.atomic(), unflushed():
+            assert self.setting() == usual
+
+    def test_a_connection_that_is_lost_in_it_begins_as_usual(self) -> None:
+        usual = self.setting()
+        with unflushed():
+            connection.close()
+        assert self.setting() == usual

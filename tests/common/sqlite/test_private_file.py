@@ -1,4 +1,4 @@
-"""The database file is private from its first moment, and making it costs nobody a lock."""
+"""The database file is private from the start, and making it drops no lock of another connection."""
 
 import os
 import stat
@@ -38,21 +38,21 @@ def connect(path: Path) -> DatabaseWrapper:
     return wrapper
 
 
-def test_a_new_file_is_its_owners_alone(path: Path) -> None:
+def test_a_new_file_is_private(path: Path) -> None:
     ensure_private(str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_that_is_there_is_left_alone(path: Path) -> None:
+def test_an_existing_file_is_not_changed(path: Path) -> None:
     path.write_bytes(b"kept")
     ensure_private(str(path))
     assert path.read_bytes() == b"kept"
 
 
-def test_of_two_that_make_it_the_second_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_two_make_the_file_the_second_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(b"kept")
-    monkeypatch.setattr(os.path, "exists", lambda _: False)  # it came between the look and the link
+    monkeypatch.setattr(os.path, "exists", lambda _: False)  # as if the other made it after the check
     ensure_private(str(path))
     assert path.read_bytes() == b"kept"
     assert list(path.parent.iterdir()) == [path]

@@ -10,9 +10,9 @@ import pytest
 
 from common.settings import ROOT
 from common.sqlite.write_lock import WriteLock, lock_for
-from tests.common.fakes import in_threads
+from tests.support.threads import in_threads
 
-# Takes the lock, says so, and holds it until it is told to end.
+# Takes the lock, reports it, and holds it until its input ends.
 HOLDER = """
 import sys
 from common.sqlite.write_lock import lock_for
@@ -52,7 +52,7 @@ def test_a_database_has_one_lock_a_process(database: str, tmp_path: Path) -> Non
     assert lock_for(database) is not lock_for(str(tmp_path / "other.db"))
 
 
-def test_threads_that_ask_at_once_get_one_lock(database: str) -> None:
+def test_threads_that_ask_together_get_one_lock(database: str) -> None:
     together = threading.Barrier(8, timeout=10)
 
     def ask() -> WriteLock:
@@ -97,7 +97,7 @@ def test_it_excludes_other_processes_too(database: str) -> None:
     lock.release()
 
 
-def test_a_wait_that_was_in_vain_keeps_nothing_from_other_threads(database: str) -> None:
+def test_a_wait_that_timed_out_blocks_no_other_thread(database: str) -> None:
     lock = lock_for(database)
     with held_by_another_process(database):
         assert lock.acquire(0) is False
@@ -112,7 +112,7 @@ def test_a_process_that_is_killed_gives_the_lock_back(database: str) -> None:
         lock_for(database).release()
 
 
-def test_a_thread_that_waits_outlasts_another_process(database: str) -> None:
+def test_a_waiting_thread_gets_the_lock_after_another_process(database: str) -> None:
     lock = lock_for(database)
     with held_by_another_process(database) as holder:
         ending = threading.Timer(0.05, holder.kill)
@@ -122,7 +122,7 @@ def test_a_thread_that_waits_outlasts_another_process(database: str) -> None:
         ending.join(10)
 
 
-def test_a_lock_file_that_cannot_be_made_wedges_nothing(tmp_path: Path) -> None:
+def test_a_lock_file_that_cannot_be_made_blocks_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "later"
     lock = lock_for(str(folder / "Data-base.db"))
     with pytest.raises(FileNotFoundError):
@@ -133,12 +133,12 @@ def test_a_lock_file_that_cannot_be_made_wedges_nothing(tmp_path: Path) -> None:
 
 
 def test_a_forked_process_does_not_share_its_parents_descriptor(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks of `flock` belong to the open file: whoever inherits it could unlock it."""
+    """A lock of `flock` belongs to the open file, so a process that inherits the file could release it."""
     lock = lock_for(database)
     assert lock.acquire(0) is True
     lock.release()
     before = lock._file
-    monkeypatch.setattr("common.sqlite.write_lock.os.getpid", lambda: -1)  # as if it were another process by now
+    monkeypatch.setattr("common.sqlite.write_lock.os.getpid", lambda: -1)  # as if this were the child
     assert lock.acquire(0) is True
     assert lock._file != before
     lock.release()

@@ -1,7 +1,10 @@
 """The rules around an exchange, on a transport that does as it is told. On real sockets: `test_retries`."""
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,19 +18,24 @@ from common.upstream import (
     Call,
     CircuitRejected,
     NotCalled,
+    Prober,
     ServerFailed,
+    StorageFull,
     TimedOut,
     Unreachable,
     Upstream,
     UpstreamError,
 )
-from tests.common.fakes import FakeClock, HeldCall
+from tests.support.clock import Clock
+from tests.support.threads import HeldCall
 
 GET = Call("GET", "/products/")
 POST = Call("POST", "/products/", body=b"{}")
 KEYED = Call("POST", "/products/", body=b"{}", replay_safe=True)
 OK = Answer(200, {}, b'{"a": 1}')
 UNREACHABLE, TIMED_OUT, BROKEN_OFF = (kind("products", "as told") for kind in (Unreachable, TimedOut, BrokenOff))
+
+POOL = ThreadPoolExecutor(4)
 
 Outcome = Answer | UpstreamError | Callable[[], Answer]
 
@@ -51,9 +59,10 @@ class Products:
     """An upstream on a scripted transport, and all that it tells."""
 
     def __init__(self, *outcomes: Outcome, **policy: Any) -> None:
-        self.clock = FakeClock()
+        self.clock = Clock()
         self.transport = ScriptedTransport(*outcomes)
-        self.observed: list[tuple[str, float, UpstreamError | None]] = []
+        self.observed: list[tuple[float, UpstreamError | None]] = []
+        self.probes: list[Any] = []
         self.transitions: list[Transition] = []
         self.pauses: list[float] = []
         self.upstream = Upstream(
@@ -63,6 +72,7 @@ class Products:
             on_transition=self.transitions.append,
             observe=lambda *attempt: self.observed.append(attempt),
             transport=self.transport,  # type: ignore[arg-type]
+            prober=Prober(self.transport, Policy(), spawn=self.probes.append),  # type: ignore[arg-type]
             clock=self.clock,
             sleep=self._sleep,
         )
@@ -71,17 +81,27 @@ class Products:
         self.pauses.append(seconds)
         self.clock.advance(seconds)
 
-    def call(self, call: Call = GET, deadline: Deadline | None = None) -> Any:
-        return self.upstream.call(call, lambda answer: json.loads(answer.body), deadline)
+    def call(self, call: Call = GET, deadline: Deadline | None = None, caller: str = "ada") -> Any:
+        return self.upstream.call(call, lambda answer: json.loads(answer.body), deadline, caller)
 
-    def fails(self, call: Call = GET) -> UpstreamError:
+    def fails(self, call: Call = GET, caller: str = "ada") -> UpstreamError:
         with pytest.raises(UpstreamError) as caught:
-            self.call(call)
+            self.call(call, caller=caller)
         return caught.value
+
+    def open_circuit(self) -> None:
+        """As by a probe that found the service not ready."""
+        assert self.upstream.circuit.awaits_probe
+        self.upstream.circuit.judge(is_ready=False)
 
     @property
     def attempts(self) -> int:
         return len(self.transport.exchanged)
+
+
+def wait_for_a_line(products: Products) -> None:
+    while products.upstream.bulkhead.waiting == 0:
+        time.sleep(0.001)
 
 
 def answer(status: int) -> Answer:
@@ -92,7 +112,7 @@ def test_a_call_returns_what_its_check_makes_of_the_answer() -> None:
     products = Products(OK)
     assert products.call() == {"a": 1}
     assert products.transport.exchanged == [(GET, Deadline(1003.0, products.clock))]
-    assert products.observed == [("products", 0.0, None)]
+    assert products.observed == [(0.0, None)]
     assert products.upstream.circuit.window.totals() == (1, 0)
 
 
@@ -103,7 +123,7 @@ def test_an_observer_is_told_of_each_attempt() -> None:
 
     products = Products(slowly, OK)
     products.call()
-    assert products.observed == [("products", 0.75, BROKEN_OFF), ("products", 0.0, None)]
+    assert products.observed == [(0.75, BROKEN_OFF), (0.0, None)]
 
 
 def test_a_callers_deadline_shortens_the_policys_and_never_lengthens_it() -> None:
@@ -113,13 +133,21 @@ def test_a_callers_deadline_shortens_the_policys_and_never_lengthens_it() -> Non
     assert [deadline.expires_at for _, deadline in products.transport.exchanged] == [1001.0, 1003.0]
 
 
+def test_a_large_call_has_more_time_than_the_policy_says_but_no_more_than_its_caller() -> None:
+    products, large = Products(OK, deadline_s=3.0), replace(GET, more_time_s=0.5)
+    products.call(large)
+    products.call(large, deadline=Deadline.after(60.0, products.clock))
+    products.call(large, deadline=Deadline.after(1.0, products.clock))
+    assert [deadline.expires_at for _, deadline in products.transport.exchanged] == [1003.5, 1003.5, 1001.0]
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 429])
 def test_a_4xx_is_an_answer_and_says_nothing_of_the_service(status: int) -> None:
     products = Products(answer(status))
     for _ in range(20):
         assert products.call() is None
     assert products.upstream.circuit.window.totals() == (0, 0)
-    assert products.upstream.circuit.current_state == "closed"
+    assert products.upstream.circuit.state == "closed"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
@@ -236,6 +264,8 @@ def test_it_is_not_repeated_when_the_pause_would_outlast_the_deadline(monkeypatc
 
 def test_an_open_circuit_ends_the_repeating_too() -> None:
     products = Products(UNREACHABLE, consecutive_failures=1)
+    products._sleep = lambda seconds: products.open_circuit()  # type: ignore[method-assign]
+    products.upstream._sleep = products._sleep
     assert isinstance(products.fails(), CircuitRejected)
     assert products.attempts == 1
 
@@ -244,12 +274,127 @@ def test_an_open_circuit_answers_without_an_exchange_and_says_when_to_come_back(
     products = Products(BROKEN_OFF, max_retries=0, consecutive_failures=5, open_s=5.0)
     for _ in range(5):
         products.fails()
+    products.open_circuit()
     products.clock.advance(2.0)
     error = products.fails()
     assert isinstance(error, CircuitRejected)
     assert (error.retry_after_s, error.cause, str(error)) == (3.0, "circuit_open", "products: the circuit is open")
     assert (products.attempts, len(products.observed)) == (5, 5)
     assert [(t.old, t.new, t.failed, t.total) for t in products.transitions] == [("closed", "open", 5, 5)]
+
+
+def test_a_questionable_service_is_asked_whether_it_is_ready() -> None:
+    products = Products(BROKEN_OFF, max_retries=0)
+    for _ in range(4):
+        products.fails()
+    assert products.probes == []
+    products.fails()
+    assert len(products.probes) == 1
+
+
+def test_a_lane_has_a_circuit_of_its_own_name() -> None:
+    transport: Any = ScriptedTransport(OK)
+    upstream = Upstream("products", "http://products.invalid", Policy(), lane="search", transport=transport)
+    assert (upstream.name, upstream.lane, upstream.circuit.name) == ("products", "search", "products/search")
+
+
+# What one request or one caller causes says nothing about the service.
+
+
+def crawl(products: Products, seconds: float, ending: Outcome) -> Outcome:
+    """An exchange that takes `seconds` and then ends as told."""
+
+    def exchange() -> Answer:
+        products.clock.advance(seconds)
+        if isinstance(ending, Exception):
+            raise ending
+        assert isinstance(ending, Answer)
+        return ending
+
+    return exchange
+
+
+def check_strictly(answer: Answer) -> Any:
+    """As the gateway does: what is not an agreed problem breaks the contract, whatever its status."""
+    if answer.body.startswith(b"<"):
+        raise BrokenContract("products", "HTML")
+    return json.loads(answer.body)
+
+
+@pytest.mark.parametrize("status", [400, 404, 408, 413, 414, 431])
+def test_a_4xx_in_html_is_neutral_though_it_breaks_the_contract(status: int) -> None:
+    products = Products(Answer(status, {}, b"<html>"))
+    for _ in range(20):
+        with pytest.raises(BrokenContract):
+            products.upstream.call(GET, check_strictly, caller="ada")
+    assert products.upstream.circuit.window.totals() == (0, 0)
+
+
+def test_a_timeout_of_a_caller_that_came_late_is_neutral() -> None:
+    products = Products()
+    products.transport.outcomes = [crawl(products, 0.75, TIMED_OUT)]
+    for _ in range(20):
+        products.fails()
+    assert products.upstream.circuit.window.totals() == (0, 0)
+    products.transport.outcomes = [crawl(products, 2.0, TIMED_OUT)]
+    products.fails()
+    assert products.upstream.circuit.window.totals() == (1, 1)
+
+
+def test_a_full_disk_is_neutral_and_has_an_error_of_its_own() -> None:
+    products = Products(Answer(503, {}, b'{"type": "/problems/storage"}'))
+    for _ in range(20):
+        assert isinstance(products.fails(POST), StorageFull)
+    assert (products.attempts, products.upstream.circuit.window.totals()) == (20, (0, 0))
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"type": 1}', b'{"type": "/problems/other"}', b"[" * 100_000])
+def test_any_other_503_is_a_failure(body: bytes) -> None:
+    products = Products(Answer(503, {}, body), max_retries=0)
+    assert isinstance(products.fails(), ServerFailed)
+    assert products.upstream.circuit.window.totals() == (1, 1)
+
+
+@pytest.mark.parametrize("ending", [BROKEN_OFF, UNREACHABLE, Answer(500, {}, b"")])
+def test_whatever_fails_for_one_caller_alone_opens_nothing_for_others(ending: Outcome) -> None:
+    products = Products(ending, max_retries=0)
+    for _ in range(50):
+        products.fails(caller="eve")
+    assert products.upstream.circuit.state == "closed"
+    products.transport.outcomes = [OK]
+    assert products.call(caller="ada") == {"a": 1}
+
+
+def test_slow_answers_to_one_caller_open_nothing_for_others() -> None:
+    products = Products()
+    products.transport.outcomes = [crawl(products, 1.75, OK)]
+    for _ in range(50):
+        products.call(caller="eve")
+    products.transport.outcomes = [OK]
+    assert products.call(caller="ada") == {"a": 1}
+
+
+def test_one_broken_row_opens_nothing_however_many_look_at_it() -> None:
+    products = Products(Answer(200, {}, b"<html>"))
+    for number in range(50):
+        with pytest.raises(BrokenContract):
+            products.upstream.call(GET, check_strictly, caller=f"customer {number}")
+    assert products.upstream.circuit.state == "closed"
+
+
+def test_a_service_that_breaks_every_contract_is_cut_off() -> None:
+    products = Products(Answer(200, {}, b"<html>"))
+    for number in range(10):
+        with pytest.raises(BrokenContract):
+            products.upstream.call(Call("GET", f"/products/{number}/"), check_strictly, caller="ada")
+    assert products.upstream.circuit.state == "open"
+
+
+def test_a_service_that_fails_for_everybody_is_cut_off_without_a_probe() -> None:
+    products = Products(Answer(500, {}, b""), max_retries=0)
+    for number in range(10):
+        products.fails(caller=f"customer {number}")
+    assert products.upstream.circuit.state == "open"
 
 
 def test_a_call_for_which_too_little_time_is_left_says_nothing_of_the_service() -> None:
@@ -262,10 +407,21 @@ def test_a_call_for_which_too_little_time_is_left_says_nothing_of_the_service() 
     assert products.call() == {"a": 1}
 
 
-def test_a_call_beyond_the_bulkhead_is_refused_at_once() -> None:
+def test_a_call_beyond_the_bulkhead_waits_and_is_then_made() -> None:
     products = Products(OK, max_in_flight=1)
-    held = HeldCall(lambda work: products.upstream.call(GET, lambda answer: work()))
-    error = products.fails()
+    held = HeldCall(lambda work: products.upstream.call(GET, lambda answer: work(), caller="ada"))
+    waiting = POOL.submit(lambda: products.call(caller="bob"))
+    wait_for_a_line(products)
+    assert products.attempts == 1
+    held.end(lambda: None)
+    assert waiting.result(10) == {"a": 1}
+    assert products.upstream.circuit.window.totals() == (2, 0)
+
+
+def test_a_call_beyond_the_waiting_room_is_refused_at_once() -> None:
+    products = Products(OK, max_in_flight=1, max_waiting=0)
+    held = HeldCall(lambda work: products.upstream.call(GET, lambda answer: work(), caller="ada"))
+    error = products.fails(caller="bob")
     assert isinstance(error, BulkheadRejected)
     assert isinstance(error, NotCalled)
     assert (error.cause, error.retry_after_s) == ("bulkhead_full", 1.0)
@@ -273,6 +429,26 @@ def test_a_call_beyond_the_bulkhead_is_refused_at_once() -> None:
     assert products.upstream.circuit.window.totals() == (0, 0)
     held.end(lambda: None)
     assert products.call() == {"a": 1}
+
+
+def test_a_place_that_comes_too_late_to_be_used_is_not_waited_for() -> None:
+    products = Products(OK, max_in_flight=1)
+    held = HeldCall(lambda work: products.upstream.call(GET, lambda answer: work(), caller="ada"))
+    with pytest.raises(BulkheadRejected):  # not a time-out, which would say that products was too slow
+        products.call(caller="bob", deadline=Deadline.after(0.2, products.clock))
+    held.end(lambda: None)
+
+
+def test_time_in_our_own_line_is_no_slow_call() -> None:
+    products = Products(OK, max_in_flight=1)
+    held = HeldCall(lambda work: products.upstream.call(GET, lambda answer: work(), caller="ada"))
+    waiting = POOL.submit(lambda: products.call(caller="bob", deadline=Deadline.after(60.0)))
+    wait_for_a_line(products)
+    products.clock.advance(1.25)
+    held.end(lambda: None)
+    waiting.result(10)
+    assert products.observed[-1] == (0.0, None)
+    assert products.upstream.circuit.window.totals() == (2, 0)
 
 
 def test_a_place_in_the_bulkhead_is_given_back_whatever_happens() -> None:

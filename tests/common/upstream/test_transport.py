@@ -1,13 +1,13 @@
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from common import tracing
+from common.observability import tracing
 from common.resilience import Deadline, Policy
 from common.upstream import Answer, BrokenContract, BrokenOff, Call, TimedOut, Transport, Unreachable
-from tests.common.fakes import FakeClock, in_threads
 from tests.common.upstream.servers import (
     Connection,
     Server,
@@ -19,6 +19,8 @@ from tests.common.upstream.servers import (
     resets,
     says,
 )
+from tests.support.clock import Clock
+from tests.support.threads import in_threads
 
 POLICY = Policy(max_response_bytes=1000)
 GET = Call("GET", "/products/")
@@ -39,6 +41,67 @@ def test_an_answer_comes_back_whatever_its_status(status: int) -> None:
 def test_a_chunked_answer_comes_back_whole() -> None:
     with Server(answers_chunked(b'{"a":', b" 1}")) as server:
         assert exchange(server.url).body == b'{"a": 1}'
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_said_before_the_answer_is_passed_over(at_once: bool) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\nETag: other\r\n\r\n"
+    whole = head(200, {"Content-Length": "2", "ETag": "x"}) + b"{}"
+
+    def reply(connection: Connection) -> None:
+        for data in [interim + whole] if at_once else [interim, whole]:
+            connection.send(data)
+
+    with Server(reply) as server:
+        transport = Transport("products", server.url, POLICY)
+        for _ in range(2):
+            answer = transport.exchange(GET, Deadline.after(3.0))
+            assert (answer.status, answer.body, dict(answer.headers)) == (
+                200,
+                b"{}",
+                {"Content-Length": "2", "ETag": "x"},
+            )
+        assert server.connections == 1
+
+
+def test_an_answer_to_head_has_no_body_whatever_its_length_says() -> None:
+    with Server(says(head(200, {"Content-Length": "5000"})), answers()) as server:
+        assert exchange(server.url, Call("HEAD", "/")).headers["Content-Length"] == "5000"
+
+
+@pytest.mark.parametrize(
+    "extra", [b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nETag: y\r\n\r\nforged", b"HTTP/1.1 200 OK\r\nX: "]
+)
+@pytest.mark.parametrize("status", [200, 204, 304])
+def test_what_comes_after_an_answer_is_no_answer_to_the_next_call(status: int, extra: bytes) -> None:
+    body = b"" if status in {204, 304} else b"{}"
+    whole = head(status, {"Content-Length": str(len(body))}) + body
+    with Server(lambda connection: connection.send(whole + extra), answers(200, b"[]")) as server:
+        transport = Transport("products", server.url, POLICY)
+        first, second = (transport.exchange(GET, Deadline.after(3.0)) for _ in range(2))
+        assert (first.status, first.body, dict(first.headers)) == (status, body, {"Content-Length": str(len(body))})
+        assert (second.status, second.body, server.connections) == (200, b"[]", 2)
+
+
+def test_a_header_that_is_given_twice_holds_both_values() -> None:
+    with Server(says(b"HTTP/1.1 200 OK\r\nVary: a\r\nvary: b\r\nContent-Length: 0\r\n\r\n")) as server:
+        assert exchange(server.url).headers["Vary"] == "a, b"
+
+
+def test_a_path_of_the_base_url_stands_before_that_of_the_call() -> None:
+    with Server(answers()) as server:
+        exchange(f"{server.url}/shop/")
+        exchange(server.url.replace("//", "//name:word@"))
+        port = server.url.rpartition(":")[2]
+    assert [request.target for request in server.received] == ["/shop/products/", "/products/"]
+    assert [request.headers.get_all("Host") for request in server.received] == [[f"127.0.0.1:{port}"]] * 2
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Staff: 1", "a\nX-Staff: 1", "a\rX-Staff: 1"])
+def test_a_header_with_a_line_break_in_it_is_not_sent(value: str) -> None:
+    with Server(answers()) as server, pytest.raises(ValueError, match="line break"):
+        exchange(server.url, Call("GET", "/", headers={"If-Match": value}))
+    assert (server.received, server.connections) == ([], 0)
 
 
 def test_an_answer_that_ends_with_its_connection_is_whole() -> None:
@@ -78,14 +141,14 @@ def test_a_header_of_the_call_replaces_the_default_whatever_its_case() -> None:
 @pytest.mark.parametrize(("left_s", "handed_on"), [(3.0, "2800"), (0.5, "300"), (0.25, "50")])
 def test_what_is_left_of_the_deadline_is_handed_on_less_a_hops_allowance(left_s: float, handed_on: str) -> None:
     with Server(answers()) as server:
-        Transport("products", server.url, POLICY).exchange(GET, Deadline.after(left_s, FakeClock()))
+        Transport("products", server.url, POLICY).exchange(GET, Deadline.after(left_s, Clock()))
     assert server.received[0].headers.get_all("X-Plaza-Deadline-Ms") == [handed_on]
 
 
 @pytest.mark.parametrize("left_s", [0.2, 0.1, 0.0, -1.0])
 def test_nothing_is_sent_when_too_little_is_left_to_hand_on(left_s: float) -> None:
     with Server(answers()) as server, pytest.raises(TimedOut):
-        Transport("products", server.url, POLICY).exchange(GET, Deadline.after(left_s, FakeClock()))
+        Transport("products", server.url, POLICY).exchange(GET, Deadline.after(left_s, Clock()))
     assert (server.received, server.connections) == ([], 0)
 
 
@@ -154,6 +217,36 @@ def test_as_many_connections_are_kept_as_calls_may_be_in_flight() -> None:
         assert (len(server.received), server.connections) == (6, 3)
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(answers()) as server:
+        transport = Transport("products", server.url, POLICY)
+        transport.exchange(GET, Deadline.after(3.0))
+        monkeypatch.setattr("common.upstream.connection.MAX_IDLE_S", 0.0)
+        transport.exchange(GET, Deadline.after(3.0))
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("headers", [{"Connection": "close"}, {"Connection": "close", "Content-Length": "2"}])
+def test_a_connection_that_the_service_wants_to_end_is_not_used_again(headers: dict[str, str]) -> None:
+    with Server(answers(200, b"{}", headers), answers()) as server:
+        transport = Transport("products", server.url, POLICY)
+        for _ in range(2):
+            transport.exchange(GET, Deadline.after(3.0))
+        assert server.connections == 2
+
+
+def test_what_was_answered_before_all_was_read_is_an_answer() -> None:
+    def refuses(connection: Connection) -> None:
+        connection.sock.recv(1000)
+        connection.send(head(413, {"Content-Length": "2"}) + b"{}")
+        connection.sock.shutdown(socket.SHUT_WR)
+        while connection.sock.recv(1_000_000):
+            pass
+
+    with Server(refuses, reads=False) as server:
+        assert exchange(server.url, Call("POST", "/", body=b"x" * 3_000_000)).status == 413
+
+
 def test_a_connection_that_the_service_closed_meanwhile_is_not_used_again() -> None:
     closed = threading.Event()
 
@@ -201,6 +294,9 @@ def test_a_connection_with_an_unread_rest_is_not_used_again() -> None:
 @pytest.mark.parametrize(
     "reply",
     [
+        says(head(101, {"Connection": "upgrade", "Upgrade": "tea"})),
+        says(head(200, {"Content-Length": "2", "Transfer-Encoding": "chunked"}) + b"{}"),
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x"),
         resets(),
         resets(b"HTTP/1.1 200 OK\r\nContent-"),
         resets(head(200, {"Content-Length": "10"}) + b"12345"),

@@ -1,14 +1,18 @@
 """Who asks: by the Authorization header, else by cookie and then under CSRF."""
 
+from typing import Any
+
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from gateway_project.auth.authentication import ACCESS_COOKIE
 from gateway_project.auth.models import Session
+from gateway_project.auth.permissions import AllowAny
 from gateway_project.auth.sessions import revoke
 from tests.gateway.clients import BeginSession, browser, send, signed_in, slug
-from tests.gateway.examples import OTHER_ID, USER, USER_ID
 from tests.gateway.fakes import Services, answer
+from tests.support.examples import OTHER_ID, USER, USER_ID
+from tests.support.urls import views
 
 ME = "/api/users/me/"
 CHANGE = {"first_name": "Ada"}
@@ -21,7 +25,7 @@ def _known(services: Services) -> None:
 
 
 def csrf_of(client: Client) -> str:
-    client.get("/login/")
+    client.get("/")
     return client.cookies["plaza_csrf"].value
 
 
@@ -41,10 +45,29 @@ def test_a_header_of_another_form_is_401_and_never_anonymous(
     header: str, begin_session: BeginSession, anonymous: Client, services: Services
 ) -> None:
     _, pair = begin_session()
-    response = send(anonymous, "GET", "/api/", Authorization=header.format(access=pair.access))
+    response = send(anonymous, "GET", ME, Authorization=header.format(access=pair.access))
     assert (response.status_code, slug(response), response["WWW-Authenticate"]) == (401, "invalid-token", CHALLENGE)
     assert response.json()["detail"] == "The Authorization header takes: Bearer <access token>."
     assert services.calls == []
+
+
+@pytest.mark.parametrize("header", ["", "Bearer stale", "Basic YTpi"])
+def test_what_is_open_is_open_whatever_the_header_says(header: str, anonymous: Client) -> None:
+    opened = [path for path, view in views().items() if hasattr(view, "cls") and _is_open(view)]
+    assert {"/api/", "/api/schema/", "/api/docs/"} <= set(opened)
+    for path in opened:
+        assert send(anonymous, "GET", path, Authorization=header).status_code in {200, 405}, path
+
+
+def test_nor_does_an_ended_session_close_what_is_open(begin_session: BeginSession) -> None:
+    session, pair = begin_session()
+    revoke(Session.objects.filter(pk=session.pk), "signed out")
+    assert send(signed_in(pair), "GET", "/api/").status_code == 200
+
+
+def _is_open(view: Any) -> bool:
+    permissions = view.cls(**view.initkwargs, request=RequestFactory().get("/")).get_permissions()
+    return all(isinstance(permission, AllowAny) for permission in permissions)
 
 
 def test_a_revoked_session_is_401_with_a_challenge(begin_session: BeginSession, services: Services) -> None:

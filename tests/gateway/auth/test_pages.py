@@ -10,9 +10,9 @@ from gateway_project.auth.models import Session
 from gateway_project.auth.sessions import revoke
 from gateway_project.auth.tokens import read_access
 from tests.gateway.clients import HTML, BeginSession, browser, slug
-from tests.gateway.examples import ACCOUNT, USER
 from tests.gateway.fakes import Reply, Services, answer
 from tests.gateway.pages import read
+from tests.support.examples import ACCOUNT, USER
 
 RIGHT = {"username": "ada", "password": " violet harbour 9 "}
 
@@ -25,7 +25,7 @@ def visitor(db: None) -> Client:
 
 def submit(client: Client, path: str = "/login/", **form: str) -> HttpResponse:
     """The form of a page, sent as it was shown but for `form`."""
-    shown = read(client.get(path, headers=HTML))
+    shown = read(client.get(path, headers=HTML)).main
     hidden = {element.attributes["name"]: element.attributes["value"] for element in shown.all("input", type="hidden")}
     return client.post(path, hidden | form, headers=HTML)
 
@@ -36,7 +36,7 @@ def error_of(response: HttpResponse) -> str:
 
 def test_the_page_asks_for_name_and_password(visitor: Client) -> None:
     response = visitor.get("/login/", headers=HTML)
-    shown = read(response)
+    shown = read(response).main
     assert response.status_code == 200
     assert shown.one("form").attributes == {"class": "card narrow", "method": "post", "action": "/login/"}
     assert shown.one("input", name="username").attributes["autocomplete"] == "username"
@@ -49,7 +49,7 @@ def test_the_page_asks_for_name_and_password(visitor: Client) -> None:
 def test_signing_in_sets_the_tokens_as_cookies_that_scripts_cannot_read(visitor: Client, services: Services) -> None:
     services.users.on("POST", "/credentials/", answer(200, {"user": ACCOUNT}))
     response = submit(visitor, **RIGHT)
-    assert (response.status_code, response["Location"]) == (302, "/api/")
+    assert (response.status_code, response["Location"]) == (302, "/")
     assert services.users.last_body == RIGHT
     session = Session.objects.get()
     assert read_access(response.cookies[ACCESS_COOKIE].value).session_id == session.pk
@@ -118,21 +118,21 @@ def test_a_form_without_its_csrf_token_signs_nobody_in(visitor: Client, services
     [
         ("/api/orders/?status=paid", "/api/orders/?status=paid"),
         ("/status/", "/status/"),
-        ("", "/api/"),
-        ("https://evil.example/", "/api/"),
-        ("//evil.example/", "/api/"),
-        ("///evil.example/", "/api/"),
-        ("/\\evil.example/", "/api/"),
-        ("\\\\evil.example/", "/api/"),
-        ("javascript:alert(1)", "/api/"),
-        ("http:///evil.example/", "/api/"),
-        ("evil.example", "/api/"),
-        (" https://evil.example/", "/api/"),
+        ("", "/"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("///evil.example/", "/"),
+        ("/\\evil.example/", "/"),
+        ("\\\\evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("http:///evil.example/", "/"),
+        ("evil.example", "/"),
+        (" https://evil.example/", "/"),
     ],
 )
 def test_after_signing_in_one_stays_on_this_site(wanted: str, target: str, visitor: Client, services: Services) -> None:
     services.users.otherwise = answer(200, {"user": ACCOUNT})
-    shown = read(visitor.get("/login/", {"next": wanted}, headers=HTML))
+    shown = read(visitor.get("/login/", {"next": wanted}, headers=HTML)).main
     assert shown.one("input", name="next").attributes["value"] == target
     token = shown.one("input", name="csrfmiddlewaretoken").attributes["value"]
     response = visitor.post("/login/", RIGHT | {"next": wanted, "csrfmiddlewaretoken": token})
@@ -143,12 +143,26 @@ def test_signing_in_again_takes_over_from_who_was_signed_in(begin_session: Begin
     before, pair = begin_session()
     services.users.otherwise = answer(200, {"user": ACCOUNT})
     client = browser(pair)
-    response = submit(client, **RIGHT)
+    form = read(client.get("/logout/", headers=HTML))
+    token = form.all("input", name="csrfmiddlewaretoken")[0].attributes["value"]
+    response = client.post("/login/", {**RIGHT, "csrfmiddlewaretoken": token}, headers=HTML)
     assert read_access(response.cookies[ACCESS_COOKIE].value).session_id != before.pk
 
 
+@pytest.mark.parametrize(("path", "target"), [("/login/", "/"), ("/login/?next=/api/orders/", "/api/orders/")])
+def test_who_is_signed_in_is_sent_on_from_the_sign_in_page(path: str, target: str, begin_session: BeginSession) -> None:
+    response = browser(begin_session()[1]).get(path, headers=HTML)
+    assert (response.status_code, response["Location"]) == (302, target)
+
+
+def test_signing_out_to_sign_in_as_somebody_else_leads_back_to_the_page(begin_session: BeginSession) -> None:
+    client = browser(begin_session()[1])
+    response = submit(client, "/logout/?next=/status/")
+    assert (response.status_code, response["Location"]) == (302, "/login/?next=%2Fstatus%2F")
+
+
 def test_the_sign_out_page_says_who_is_signed_in(begin_session: BeginSession) -> None:
-    shown = read(browser(begin_session()[1]).get("/logout/", headers=HTML))
+    shown = read(browser(begin_session()[1]).get("/logout/", headers=HTML)).main
     assert shown.one("strong").text.startswith("ada")
     assert shown.one("form").attributes["action"] == "/logout/"
 
@@ -185,7 +199,7 @@ def test_a_browser_whose_session_is_over_signs_out_all_the_same(
 ) -> None:
     session, pair = begin_session()
     client = browser(pair)
-    token = read(client.get("/logout/", headers=HTML)).one("input", name="csrfmiddlewaretoken").attributes["value"]
+    token = read(client.get("/logout/", headers=HTML)).main.one("input", name="csrfmiddlewaretoken").attributes["value"]
     revoke(Session.objects.filter(pk=session.pk), "elsewhere")
     response = client.post("/logout/", {"csrfmiddlewaretoken": token})
     assert (response.status_code, response["Location"]) == (302, "/login/")
@@ -202,7 +216,7 @@ def test_signing_out_with_only_a_refresh_cookie_while_users_is_down(
     session, pair = begin_session()
     services.users.otherwise = Unreachable("users", "down")
     client = browser(pair)
-    token = read(client.get("/logout/", headers=HTML)).one("input", name="csrfmiddlewaretoken").attributes["value"]
+    token = read(client.get("/logout/", headers=HTML)).main.one("input", name="csrfmiddlewaretoken").attributes["value"]
     del client.cookies[ACCESS_COOKIE]
     if refresh != "good":
         client.cookies[REFRESH_COOKIE] = refresh

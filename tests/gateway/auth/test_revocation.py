@@ -12,20 +12,16 @@ from django.test import Client
 from django.utils import timezone
 from structlog.testing import capture_logs
 
+from gateway_project import settings as shipped
 from gateway_project.auth import revocation
+from gateway_project.auth.errors import RevocationsUnknown
 from gateway_project.auth.models import Session
-from gateway_project.auth.revocation import RevocationList, RevocationsUnknown, revocations
+from gateway_project.auth.revocation import RevocationList, revocations
 from gateway_project.auth.sessions import revoke
 from tests.gateway.clients import BeginSession, send, signed_in, slug
-from tests.gateway.examples import OTHER_ID
 from tests.gateway.fakes import Services
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
+from tests.support.examples import OTHER_ID
 
 
 @pytest.fixture
@@ -95,15 +91,16 @@ def test_what_was_added_during_a_reading_outlives_it(
             @staticmethod
             def filter(**lookups: Any) -> Any:
                 rows = Session.objects.none()  # read before the revocation was committed
-                clock.now += 0.1
+                clock.advance(0.1)
                 a_list.add([session.pk])
+                clock.advance(0.1)
                 return rows
 
     monkeypatch.setattr(revocation, "Session", Slow)
     a_list.read()
     assert a_list.is_revoked(session.pk)
     monkeypatch.setattr(revocation, "Session", Session)
-    clock.now += 0.1
+    clock.advance(0.1)
     a_list.read()  # by now it would be among the rows, were it revoked
     assert not a_list.is_revoked(session.pk)
 
@@ -124,17 +121,36 @@ def test_a_list_that_cannot_be_read_for_five_seconds_fails_closed(
     a_list.read()
     broken_database(True)
     for _ in range(10):
-        clock.now += 0.5
+        clock.advance(0.5)
         with capture_logs() as logs:
             a_list.read()
         assert [entry["event"] for entry in logs] == ["the list of revoked sessions can't be read"]
         assert not a_list.is_revoked(UUID(OTHER_ID))
-    clock.now += 0.001
+    clock.advance(0.001)
     with pytest.raises(RevocationsUnknown):
         a_list.is_revoked(UUID(OTHER_ID))
     broken_database(False)
     a_list.read()
     assert not a_list.is_revoked(UUID(OTHER_ID))
+
+
+def test_what_a_slow_reading_knows_is_as_old_as_its_question(
+    db: None, a_list: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        class objects:
+            @staticmethod
+            def filter(**lookups: Any) -> Any:
+                clock.advance(3)
+                return Session.objects.none()
+
+    monkeypatch.setattr(revocation, "Session", Slow)
+    a_list.read()
+    clock.advance(2)
+    assert not a_list.is_revoked(UUID(OTHER_ID))
+    clock.advance(0.001)
+    with pytest.raises(RevocationsUnknown):
+        a_list.is_revoked(UUID(OTHER_ID))
 
 
 def test_a_failed_reading_keeps_what_is_known(
@@ -169,7 +185,7 @@ def test_while_sign_ins_cannot_be_checked_nobody_is_let_in(
     begin_session: BeginSession, services: Services, blind: None
 ) -> None:
     response = send(signed_in(begin_session()[1]), "GET", "/api/users/me/")
-    assert (response.status_code, slug(response)) == (503, "revocations-unknown")
+    assert (response.status_code, slug(response), response["Retry-After"]) == (503, "revocations-unknown", "1")
     assert services.calls == []
 
 
@@ -228,8 +244,9 @@ def test_the_first_look_reads_and_starts_one_poller(
 
 
 def test_the_poller_reads_every_half_second(
-    begin_session: BeginSession, a_list: RevocationList, monkeypatch: pytest.MonkeyPatch
+    begin_session: BeginSession, a_list: RevocationList, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.REVOCATION_POLL_S = shipped.REVOCATION_POLL_S
     session = begin_session()[0]
     a_list.read()
     revoked_elsewhere(session)
@@ -241,7 +258,6 @@ def test_the_poller_reads_every_half_second(
             raise Stop
 
     monkeypatch.setattr(revocation.time, "sleep", pause)
-    monkeypatch.setattr(revocation, "close_old_connections", lambda: None)
     with pytest.raises(Stop):
         a_list._poll()
     assert pauses == [0.5, 0.5, 0.5]

@@ -12,8 +12,8 @@ from common.upstream import TimedOut
 from gateway_project.auth.models import Session
 from gateway_project.auth.tokens import TokenPair, read_access
 from tests.gateway.clients import BeginSession, faults, send, signed_in, slug
-from tests.gateway.examples import ACCOUNT, OTHER_ID, USER, USER_ID
 from tests.gateway.fakes import Reply, Services, answer, problem
+from tests.support.examples import ACCOUNT, OTHER_ID, USER, USER_ID
 
 TOKEN, VERIFY, LOGOUT, SESSIONS = (f"/api/auth/{name}/" for name in ("token", "token/verify", "logout", "sessions"))
 CREDENTIALS = {"username": "ada", "password": " violet harbour 9 "}
@@ -153,13 +153,25 @@ def test_a_user_sees_own_sign_ins_newest_first(begin_session: BeginSession) -> N
     Session.objects.filter(pk=first.pk).update(created_at=timezone.now() - timedelta(hours=1))
     response = send(signed_in(pair), "GET", SESSIONS)
     assert response.status_code == 200
-    rows = response.json()
+    rows = response.json()["results"]
     assert [(row["id"], row["current"]) for row in rows] == [(str(second.pk), True), (str(first.pk), False)]
     assert set(rows[0]) == {"id", "device", "address", "created_at", "last_used_at", "expires_at", "current"}
     assert (rows[0]["device"], rows[0]["address"]) == ("Firefox", "192.0.2.7")
     for name in ("created_at", "last_used_at", "expires_at"):
         assert rows[0][name].endswith("Z")
         assert datetime.fromisoformat(rows[0][name]) == getattr(second, name)
+
+
+def test_own_sign_ins_come_in_pages(begin_session: BeginSession) -> None:
+    sessions = [begin_session() for _ in range(5)]
+    client = signed_in(sessions[-1][1])
+    page = send(client, "GET", f"{SESSIONS}?page_size=3").json()
+    following = send(client, "GET", page["next"]).json()
+    found = [row["id"] for row in page["results"] + following["results"]]
+    assert found == [str(session.pk) for session, _ in reversed(sessions)]
+    assert (page["previous"], following["next"]) == (None, None)
+    assert send(client, "GET", following["previous"]).json()["results"] == page["results"]
+    assert faults(send(client, "GET", f"{SESSIONS}?page_size=0&colour=red")).keys() == {"?page_size", "?colour"}
 
 
 def test_signing_out_everywhere_ends_ones_own_sessions_only(begin_session: BeginSession) -> None:

@@ -8,11 +8,13 @@ from django.test import Client
 from structlog.testing import capture_logs
 
 from common.upstream import Answer
-from gateway_project.routing.routes import Route
+from gateway_project.routing.operations import Route
 from tests.gateway.clients import HTML, send, slug
-from tests.gateway.examples import (
+from tests.gateway.fakes import Services, answer, problem
+from tests.gateway.table import TABLE, label
+from tests.support.examples import (
+    ANSWERS,
     BODIES,
-    CATEGORY,
     MOVEMENT,
     NEW_ORDER,
     ORDER,
@@ -24,26 +26,13 @@ from tests.gateway.examples import (
     page,
     products,
 )
-from tests.gateway.fakes import Services, answer, problem
-from tests.gateway.table import TABLE, label
 
-ONE = {
-    "User": USER,
-    "Category": CATEGORY,
-    "Product": PRODUCT,
-    "NewProduct": PRODUCT,
-    "StockMovement": MOVEMENT,
-    "Order": ORDER,
-}
 PRODUCT_PATH = f"/api/products/{PRODUCT_ID}/"
 
 
 def example(route: Route, method: str) -> Any:
     schema = route.operations[method].answer
-    if schema is None:
-        return None
-    name = schema.__name__
-    return page(ONE[name.removesuffix("Page")]) if name.endswith("Page") else ONE[name]
+    return None if schema is None else ANSWERS[schema.__name__]
 
 
 @pytest.mark.parametrize(("route", "method"), TABLE, ids=label)
@@ -171,7 +160,7 @@ def test_a_page_whose_links_lead_elsewhere_breaks_the_contract(
     services.products.otherwise = answer(200, page(**{name: link}))
     response = send(user, "GET", "/api/products/")
     assert (response.status_code, slug(response)) == (502, "contract-violation")
-    assert response.json()["detail"] == "A service answered with something that is not what was agreed."
+    assert response.json()["detail"] == "A service's answer is not what was agreed. It has been logged."
 
 
 def test_the_links_of_a_ledger_stay_with_their_product(staff: Client, services: Services) -> None:

@@ -4,9 +4,10 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from gateway_project.routing.views import REQUEST_HEADERS
 from tests.gateway.clients import HTML, BeginSession, browser, send
-from tests.gateway.examples import NEW_ORDER, ORDER, PRODUCT, PRODUCT_ID, USER_ID
 from tests.gateway.fakes import Services, answer
+from tests.support.examples import NEW_ORDER, ORDER, PRODUCT, PRODUCT_ID, USER_ID
 
 HOSTILE = {
     "X_User_Id": "01890a5d-ac96-774b-bcce-000000000000",
@@ -114,7 +115,7 @@ def test_what_can_be_revalidated_may_be_kept_and_the_rest_may_not(user: Client, 
     assert user.get(f"/api/products/{PRODUCT_ID}/")["Cache-Control"] == "private, no-cache"
     services.products.otherwise = answer(200, PRODUCT)
     assert user.get(f"/api/products/{PRODUCT_ID}/")["Cache-Control"] == "no-store"
-    assert user.get("/nowhere/").has_header("Cache-Control") is False
+    assert user.get("/nowhere/")["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/api/", "/login/", "/api/docs/", "/nowhere/", "/health/live"])
@@ -147,6 +148,34 @@ def test_a_configured_origin_may_read_answers_but_never_with_credentials(
     assert "ETag" in response["Access-Control-Expose-Headers"]
     assert "Access-Control-Allow-Credentials" not in response
     assert "Access-Control-Allow-Origin" not in user.get(path, headers={"Origin": "https://evil.example"})
+
+
+# What scripts may read anyway (Fetch, "CORS-safelisted response-header name"), or have no use for.
+NOT_FOR_SCRIPTS = OWN_HEADERS - {"Allow", "X-Request-ID"} | {"Content-Language", "Access-Control-Expose-Headers"}
+
+
+def test_a_configured_origin_may_send_all_that_is_read_and_read_all_that_is_written(
+    user: Client, anonymous: Client, services: Services, settings: object
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://shop.example"]  # type: ignore[attr-defined]
+    origin = {"Origin": "https://shop.example"}
+    asks = {**origin, "Access-Control-Request-Method": "POST"}
+    allowed = set(anonymous.options("/api/orders/", headers=asks)["Access-Control-Allow-Headers"].split(", "))
+    assert {name.lower() for name in REQUEST_HEADERS | {"X-Request-ID", "traceparent"}} <= allowed
+
+    services.products.otherwise = answer(200, PRODUCT, ETag='"v1"', Cache_Control="public, max-age=60")
+    services.orders.otherwise = answer(
+        201, ORDER, Location="/orders/1/", Idempotent_Replayed="true", Content_Language="en", Retry_After="1"
+    )
+    services.users.otherwise = answer(500, {})
+    paths = [f"/api/products/{PRODUCT_ID}/"] * 2 + ["/api/users/me/"]
+    answers = [user.get(path, headers=origin) for path in paths]
+    answers += [user.post("/api/orders/", NEW_ORDER, "application/json", headers=origin)]
+    answers += [anonymous.get("/api/orders/", headers=origin), user.delete("/api/orders/", headers=origin)]
+    written = {name for response in answers for name in response.headers}
+    assert {"Age", "Cache-Status", "Proxy-Status", "WWW-Authenticate", "Location", "ETag"} <= written
+    exposed = set(answers[0]["Access-Control-Expose-Headers"].split(", "))
+    assert {name for name in written if not name.lower().startswith("access-control")} - NOT_FOR_SCRIPTS <= exposed
 
 
 def test_a_preflight_of_a_configured_origin_is_answered_without_asking_who(

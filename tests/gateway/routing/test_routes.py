@@ -8,11 +8,13 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from gateway_project.routing.routes import ROUTES, Access, Route
+from gateway_project.auth.permissions import AllowAny
+from gateway_project.routing.operations import Route
+from gateway_project.routing.routes import ROUTES
 from tests.gateway.clients import send, slug
-from tests.gateway.examples import BODIES, ORDER_ID, filled
 from tests.gateway.fakes import Services, problem
 from tests.gateway.table import OF_STAFF, TABLE, label
+from tests.support.examples import BODIES, ORDER_ID, filled
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
@@ -20,6 +22,8 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 OPEN = {
     "/api/": {"GET"},
     "/api/auth/register/": {"POST"},
+    "/api/auth/password-reset/": {"POST"},
+    "/api/auth/password-reset/confirm/": {"POST"},
     "/api/auth/token/": {"POST"},
     "/api/auth/token/refresh/": {"POST"},
     "/api/auth/token/verify/": {"POST"},
@@ -30,8 +34,14 @@ OPEN = {
     "/health/live": {"GET"},
     "/health/ready": {"GET"},
     "/metrics": {"GET"},
-    "/": {"GET"},  # leads to the index
+    "/": {"GET"},
+    "/register/": {"GET", "POST"},
+    "/password-reset/": {"GET", "POST"},
+    "/password-reset/<uuid:user_id>/<slug:token>/": {"GET", "POST"},
+    "/problems/": {"GET"},
+    "/problems/<slug:slug>": {"GET"},
     "/favicon.ico": {"GET"},
+    "/language/": {"GET", "POST"},
 }
 
 
@@ -89,7 +99,7 @@ def test_an_operation_of_the_table_refuses_an_anonymous_caller_unless_it_is_mark
     route: Route, method: str, anonymous: Client, services: Services
 ) -> None:
     response = send(anonymous, method, f"/api/{filled(route.path)}", {})
-    is_open = route.operations[method].access is Access.OPEN
+    is_open = route.operations[method].permission is AllowAny
     assert (response.status_code == 401) is not is_open
     assert services.calls == []
 
@@ -101,7 +111,7 @@ def test_what_is_for_staff_refuses_a_user_and_the_service_hears_nothing(
     response = send(user, method, f"/api/{filled(route.path)}", BODIES.get((method, route.path)))
     assert response.status_code == 403
     assert slug(response) == "permission-denied"
-    assert json.loads(response.content)["detail"] == "Only staff may do this."
+    assert json.loads(response.content)["detail"] == "Only staff may do this. Sign in as staff."
     assert services.calls == []
 
 

@@ -12,15 +12,17 @@ from django.db import OperationalError
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
+from common.resilience import Deadline
 from common.upstream import Unreachable
 from gateway_project.auth.models import Session
 from gateway_project.auth.sessions import revoke
-from gateway_project.routing.upstreams import upstream
 from gateway_project.status.models import CircuitTransition
+from gateway_project.upstreams.client import upstream
 from tests.gateway.clients import HTML, BeginSession, browser, send, slug
-from tests.gateway.examples import PRODUCT, PRODUCT_ID, STAFF_ID
 from tests.gateway.fakes import Services, answer
 from tests.gateway.pages import read
+from tests.gateway.table import PLACES
+from tests.support.examples import PRODUCT, PRODUCT_ID, STAFF_ID
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89000, tzinfo=UTC)
 PATH = f"/api/products/{PRODUCT_ID}/"
@@ -29,6 +31,7 @@ IDLE: dict[str, Any] = {
     "retry_after_s": None,
     "in_flight": 0,
     "max_in_flight": 8,
+    "waiting": 0,
     "calls": 0,
     "failures": 0,
     "failure_rate": 0.0,
@@ -38,6 +41,8 @@ IDLE: dict[str, Any] = {
     "retries": 0,
     "points": [],
 }
+AT_REST = {name: IDLE | {"max_in_flight": places} for name, places in PLACES.items()}
+CATALOGUE = "products/catalogue"
 
 
 def told(client: Client) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def test_the_report_names_every_service_at_rest(staff: Client) -> None:
     assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
     assert set(response.json()) == {"processes", "shared", "transitions"}
     assert (response.json()["shared"], response.json()["transitions"]) == ("memory", [])
-    assert told(staff) == {"users": IDLE, "products": IDLE, "orders": IDLE}
+    assert told(staff) == AT_REST
 
 
 def test_the_report_counts_what_happened(staff: Client, services: Services) -> None:
@@ -73,39 +78,37 @@ def test_the_report_counts_what_happened(staff: Client, services: Services) -> N
     services.products.otherwise = lambda call: next(replies)
     send(staff, "GET", PATH)
     fail(staff, services, 2)
-    with upstream("products").bulkhead.entered():
+    with upstream("products", "catalogue").bulkhead.entered("ada", Deadline.after(60)):
         report = told(staff)
-    products = report.pop("products")
+    products = report.pop(CATALOGUE)
     points = products.pop("points")
     assert (sum(point["count"] for point in points), sum(point["failed"] for point in points)) == (5, 3)
     assert 0 <= products.pop("p50_ms") <= products.pop("p99_ms")
     expected = IDLE | {"in_flight": 1, "calls": 5, "failures": 3, "failure_rate": 0.6, "retries": 1}
     assert products == {name: expected[name] for name in products}
-    assert report == {"users": IDLE, "orders": IDLE}
+    assert report == {name: row for name, row in AT_REST.items() if name != CATALOGUE}
 
 
 def test_the_report_counts_calls_that_a_full_bulkhead_refused(staff: Client) -> None:
-    bulkhead = upstream("products").bulkhead
+    bulkhead = upstream("products", "catalogue").bulkhead
     with ExitStack() as places:
-        for _ in range(8):
-            places.enter_context(bulkhead.entered())
+        bulkhead.max_waiting = 0
+        for number in range(8):
+            places.enter_context(bulkhead.entered(number, Deadline.after(60)))
         assert send(staff, "GET", PATH).status_code == 503
-        assert told(staff)["products"] == IDLE | {"in_flight": 8, "rejected": 1}
-    assert told(staff)["products"] == IDLE | {"rejected": 1}
+        assert told(staff)[CATALOGUE] == IDLE | {"in_flight": 8, "rejected": 1}
+    assert told(staff)[CATALOGUE] == IDLE | {"rejected": 1}
 
 
 def test_the_report_tells_an_open_circuit_and_when_it_may_be_tried(staff: Client, services: Services) -> None:
+    services.products.is_ready = False
     fail(staff, services, 5)
     report = told(staff)
-    assert {name: row["circuit"] for name, row in report.items()} == {
-        "users": "closed",
-        "products": "open",
-        "orders": "closed",
-    }
-    assert 0 < report["products"]["retry_after_s"] <= 5
-    upstream("products").circuit.half_open()
-    half_open = told(staff)["products"]
-    assert (half_open["circuit"], half_open["retry_after_s"]) == ("half-open", None)
+    assert [name for name, row in report.items() if row["circuit"] == "open"] == [CATALOGUE]
+    assert 0 < report[CATALOGUE]["retry_after_s"] <= 5
+    upstream("products", "catalogue").circuit.close()
+    closed = told(staff)[CATALOGUE]
+    assert (closed["circuit"], closed["retry_after_s"]) == ("closed", None)
 
 
 def test_the_report_is_as_its_schema_says(staff: Client, services: Services) -> None:
@@ -135,7 +138,7 @@ def test_the_last_twenty_transitions_are_told_newest_first(staff: Client) -> Non
 def test_the_report_is_for_staff(user: Client, anonymous: Client) -> None:
     refused = user.get("/api/status/")
     assert (refused.status_code, slug(refused)) == (403, "permission-denied")
-    assert refused.json()["detail"] == "Only staff may do this."
+    assert refused.json()["detail"] == "Only staff may do this. Sign in as staff."
     assert anonymous.get("/api/status/").status_code == 401
 
 
@@ -145,6 +148,7 @@ def staff_browser(begin_session: BeginSession) -> Client:
 
 
 def test_the_page_begins_with_what_the_report_says(staff_browser: Client, user: Client, services: Services) -> None:
+    services.products.is_ready = False
     fail(user, services, 5)
     transition()
     response = staff_browser.get("/status/", headers=HTML)
@@ -152,14 +156,11 @@ def test_the_page_begins_with_what_the_report_says(staff_browser: Client, user: 
     assert response.status_code == 200
     assert "no-store" in response["Cache-Control"]
     report = json.loads(shown.one("script", id="report").text)
-    assert {row["name"]: row["circuit"] for row in report["processes"][0]["upstreams"]} == {
-        "users": "closed",
-        "products": "open",
-        "orders": "closed",
-    }
+    assert [row["name"] for row in report["processes"][0]["upstreams"]] == list(AT_REST)
+    assert [row["name"] for row in report["processes"][0]["upstreams"] if row["circuit"] == "open"] == [CATALOGUE]
     assert report["transitions"][0]["at"] == "2026-03-04T05:06:07.089000Z"
     assert shown.one("div", id="status").attributes["data-url"] == "/api/status/"
-    assert "grace" in [link.text for link in shown.all("a", href="/logout/")]
+    assert "grace" in [link.text for link in shown.all("a", href="/api/users/me/")]
 
 
 def test_the_page_uses_local_files_only_and_they_are_served(staff_browser: Client, settings: Any) -> None:
@@ -169,7 +170,7 @@ def test_the_page_uses_local_files_only_and_they_are_served(staff_browser: Clien
         for element in [*shown.all("script"), *shown.all("link")]
     ]
     files = [name for name in files if name]
-    assert len(files) == 3
+    assert len(files) == 5
     settings.WHITENOISE_AUTOREFRESH = False
     client = Client()
     for name in files:
@@ -195,7 +196,7 @@ def test_the_page_leads_a_visitor_to_the_sign_in_page_and_back(anonymous: Client
 
 
 def test_the_page_refuses_users(begin_session: BeginSession) -> None:
-    response = browser(begin_session()[1]).get("/status/", headers=HTML)
+    response = browser(begin_session()[1]).get("/status/", headers={"Accept": "application/json"})
     assert (response.status_code, slug(response)) == (403, "permission-denied")
 
 
@@ -213,12 +214,13 @@ def test_ready_says_ok_while_all_circuits_are_closed(anonymous: Client, db: None
 def test_ready_is_degraded_but_ready_while_a_service_is_out(
     user: Client, anonymous: Client, services: Services
 ) -> None:
+    services.products.is_ready = services.orders.is_ready = False
     fail(user, services, 5)
     services.orders.otherwise = Unreachable("orders", "down")
     for _ in range(5):
         send(user, "GET", "/api/orders/")
     response = anonymous.get("/health/ready")
-    assert (response.status_code, response.json()) == (200, {"status": "degraded", "out": ["products", "orders"]})
+    assert (response.status_code, response.json()) == (200, {"status": "degraded", "out": ["orders", "products"]})
 
 
 class Broken:
@@ -229,7 +231,7 @@ class Broken:
 def test_ready_is_503_without_the_database_and_live_lives_on(
     anonymous: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("common.health.connection", Broken())
+    monkeypatch.setattr("common.observability.health.connection", Broken())
     response = anonymous.get("/health/ready")
     assert (response.status_code, slug(response)) == (503, "database-unavailable")
     assert "database file" not in response.content.decode()
@@ -242,7 +244,7 @@ def test_metrics_are_for_loopback_or_who_has_the_token(
     services.products.otherwise = answer(200, PRODUCT)
     send(user, "GET", PATH)
     text = anonymous.get("/metrics").content.decode()
-    assert 'plaza_upstream_seconds_count{upstream="products"}' in text
+    assert 'plaza_upstream_seconds_count{upstream="products/catalogue"}' in text
     assert 'route="api/products/<uuid:product_id>/"' in text
     assert PRODUCT_ID not in text
     refused = anonymous.get("/metrics", REMOTE_ADDR="192.0.2.1")

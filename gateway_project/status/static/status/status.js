@@ -2,16 +2,18 @@
 "use strict";
 
 const EVERY_MS = 1000, PATIENCE_MS = 4000, SIGNED_OUT_MS = 5000;
-const WORDS = { "closed": "healthy", "open": "out of order", "half-open": "trying" };
-const SHARED = {
-  "redis": "Throttles and cached answers are shared through Redis.",
-  "memory": "Throttles and cached answers are in this process's memory.",
-  "memory (Redis fails)": "Redis does not answer: throttles and cached answers are in each process's own memory for now.",
-};
 const PLOT = { left: 57, right: 316, top: 8, bottom: 104, strip: 121, stripHeight: 13, seconds: 60, leastMs: 1 };
 
 const page = document.getElementById("status");
 const byId = (id) => document.getElementById(id);
+const texts = JSON.parse(byId("texts").textContent), language = document.documentElement.lang;
+const WORDS = { "closed": say("healthy"), "open": say("out of order"), "half-open": say("trying") };
+const SHARED = {
+  "redis": say("Throttles and cached answers are shared through Redis."),
+  "memory": say("Throttles and cached answers are in this process's memory."),
+  "memory (Redis fails)":
+    say("Redis does not answer: throttles and cached answers are in each process's own memory for now."),
+};
 const copyOf = (id) => byId(id).content.firstElementChild.cloneNode(true);
 const cards = new Map(); // by process and service
 let answeredAt = Date.now(), clockAhead = 0; // milliseconds; the server's clock against this one
@@ -42,7 +44,7 @@ function sectionOf(process) {
   if (found) return found;
   const section = copyOf("process");
   section.dataset.process = process;
-  section.querySelector("h2").textContent = `Gateway process ${process}`;
+  section.querySelector("h2").textContent = say("Gateway process {process}", { process });
   const after = [...byId("processes").children].find((other) => other.dataset.process > process);
   byId("processes").insertBefore(section, after ?? null);
   return section;
@@ -67,24 +69,29 @@ function showUpstream(card, upstream, top) {
   put("p50", milliseconds(upstream.p50_ms));
   put("p99", milliseconds(upstream.p99_ms));
   put("rate", upstream.calls ? percent(upstream.failure_rate) : "–");
-  put("calls", upstream.calls ? `of ${upstream.calls.toLocaleString("en")}` : "");
+  put("calls", upstream.calls ? say("of {count}", { count: upstream.calls.toLocaleString(language) }) : "");
   card.querySelector("[data-of=rate]").classList.toggle("bad", upstream.failures > 0);
-  put("load", `${upstream.in_flight} of ${upstream.max_in_flight}`);
-  put("rejected", upstream.rejected.toLocaleString("en"));
-  put("retries", upstream.retries.toLocaleString("en"));
+  put("load", loadText(upstream));
+  put("rejected", upstream.rejected.toLocaleString(language));
+  put("retries", upstream.retries.toLocaleString(language));
   showLoad(card.querySelector(".bar"), upstream);
   plot(card.querySelector("svg"), upstream, top);
 }
 
 function stateText({ circuit, retry_after_s }) {
   if (circuit !== "open") return WORDS[circuit];
-  return retry_after_s > 0.1 ? `out of order, next try in ${Math.ceil(retry_after_s)} s` : "out of order, next call tries";
+  if (retry_after_s <= 0.1) return say("out of order, next call tries");
+  return say("out of order, next try in {seconds} s", { seconds: Math.ceil(retry_after_s) });
+}
+
+function loadText({ in_flight, max_in_flight }) {
+  return say("{count} of {most}", { count: in_flight, most: max_in_flight });
 }
 
 function showLoad(bar, { in_flight, max_in_flight }) {
   bar.setAttribute("aria-valuenow", in_flight);
   bar.setAttribute("aria-valuemax", max_in_flight);
-  bar.setAttribute("aria-valuetext", `${in_flight} of ${max_in_flight}`);
+  bar.setAttribute("aria-valuetext", loadText({ in_flight, max_in_flight }));
   bar.classList.toggle("full", in_flight >= max_in_flight);
   bar.firstElementChild.style.width = `${(100 * in_flight) / max_in_flight}%`;
 }
@@ -97,15 +104,15 @@ function showSummary(processes) {
   const worst = troubles.some(([, circuits]) => circuits.includes("open")) ? "open" : troubles.length ? "half-open" : "closed";
   const text = troubles.map(troubleText).join(", ");
   byId("summary").className = worst;
-  setText(byId("summary"), text || "All are healthy");
-  document.title = `${text || "Status"} – Plaza`;
+  setText(byId("summary"), text || say("All are healthy"));
+  document.title = `${text || say("Status")} – Plaza`;
 }
 
 function troubleText([name, circuits]) {
   const state = circuits.includes("open") ? "open" : "half-open";
   const count = circuits.filter((circuit) => circuit === state).length;
-  const where = circuits.length > 1 ? ` in ${count} of ${circuits.length} processes` : "";
-  return `${name}: ${WORDS[state]}${where}`;
+  const values = { name, state: WORDS[state], count, most: circuits.length };
+  return circuits.length > 1 ? say("{name}: {state} in {count} of {most} processes", values) : say("{name}: {state}", values);
 }
 
 function rowOf(transition) {
@@ -123,9 +130,9 @@ function rowOf(transition) {
 }
 
 function whyText({ old, new: now, failed, total }) {
-  if (now === "closed") return "the try was answered";
-  if (now === "half-open") return "after a pause";
-  return old === "half-open" ? "the try failed" : `${failed} of ${total} calls failed or were slow`;
+  if (now === "closed") return say("the try was answered");
+  if (now === "half-open") return say("after a pause");
+  return old === "half-open" ? say("the try failed") : say("{failed} of {total} calls failed or were slow", { failed, total });
 }
 
 // --- the plot ----------------------------------------------------------------------------------------------------
@@ -145,11 +152,12 @@ function plot(svg, { points, p50_ms, failures }, top) {
   svg.querySelector(".failed").setAttribute("d", points.map((point) => markOf(point, x)).join(""));
   svg.querySelector(".none").style.display = points.length ? "none" : "";
   const slowest = Math.max(0, ...points.map((point) => point.max_ms));
-  const said = `p50 ${milliseconds(p50_ms)}, slowest ${milliseconds(slowest)}, ${failures} failed`;
-  svg.setAttribute("aria-label", `Latency of the last minute: ${points.length ? said : "no calls"}`);
+  const values = { p50: milliseconds(p50_ms), slowest: milliseconds(slowest), failures };
+  const said = points.length ? say("p50 {p50}, slowest {slowest}, {failures} failed", values) : say("no calls");
+  svg.setAttribute("aria-label", say("Latency of the last minute: {said}", { said }));
 }
 
-// The scale is logarithmic: a usual call and one that timed out are both to be seen.
+// The scale is logarithmic, so that usual calls and those that timed out can both be seen.
 function drawGrid(grid, top, y) {
   if (grid.dataset.top === String(top)) return;
   grid.dataset.top = top;
@@ -161,7 +169,7 @@ function drawGrid(grid, top, y) {
   grid.replaceChildren(...parts);
 }
 
-// Seconds that follow each other; between two runs there were no calls.
+// Runs of consecutive seconds. Between two runs there were no calls.
 function runsOf(points) {
   const runs = [];
   for (const point of points) {
@@ -182,7 +190,7 @@ function lineOf(run, x, y) {
   return run.map((point, index) => `${index ? "L" : "M"}${x(point.ago_s + 0.5)} ${y(point.p50_ms)}`).join("");
 }
 
-// The taller, the greater the share of the second's calls that failed.
+// The height is the share of the second's calls that failed.
 function markOf({ ago_s, count, failed }, x) {
   return failed ? `M${x(ago_s + 0.5)} ${PLOT.strip}v${-PLOT.stripHeight * Math.max(0.3, failed / count)}` : "";
 }
@@ -200,19 +208,28 @@ function svgElement(name, attributes, text = "") {
 }
 
 // --- words -------------------------------------------------------------------------------------------------------
-// Only what changed is written, so that screen readers are told of changes alone.
+// Only what changed is written, so that screen readers announce nothing else.
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// In the language of the page. `{name}` stands for a value.
+function say(text, values = {}) {
+  return texts[text].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
 function milliseconds(value) {
   if (value === null) return "–";
-  return `${value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString("en")} ms`;
+  return `${value < 10 ? decimal(value) : Math.round(value).toLocaleString(language)} ms`;
 }
 
 function percent(share) {
   const value = 100 * share;
-  return `${value > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} %`;
+  return `${value > 0 && value < 10 ? decimal(value) : Math.round(value)} %`;
+}
+
+function decimal(value) {
+  return value.toLocaleString(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }
 
 function timeText(date) {
@@ -222,9 +239,10 @@ function timeText(date) {
 
 function ageText(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 60) return `${s} s ago`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
-  return s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
+  if (s < 60) return say("{number} s ago", { number: s });
+  if (s < 3600) return say("{number} min ago", { number: Math.floor(s / 60) });
+  if (s < 86400) return say("{number} h ago", { number: Math.floor(s / 3600) });
+  return say("{number} d ago", { number: Math.floor(s / 86400) });
 }
 
 // --- asking ------------------------------------------------------------------------------------------------------
@@ -236,7 +254,7 @@ async function ask() {
   });
   if (response.status === 401 || response.status === 403) return signedOut(response.status);
   if (response.status === 429) {
-    alarm(`Too many requests are made in your name. ${asOf()}`);
+    alarm(say("Too many requests are made in your name. {as_of}", { as_of: asOf() }));
     return 1000 * Number(response.headers.get("Retry-After") ?? 5);
   }
   if (!response.ok) throw new Error(`status ${response.status}`);
@@ -254,7 +272,7 @@ async function keepAsking() {
   try {
     if (!document.hidden) pauseMs = await ask();
   } catch {
-    alarm(`The gateway does not answer. ${asOf()}`);
+    alarm(say("The gateway does not answer. {as_of}", { as_of: asOf() }));
   }
   setTimeout(keepAsking, Math.max(200, pauseMs - (Date.now() - startedAt)));
 }
@@ -262,14 +280,14 @@ async function keepAsking() {
 function signedOut(status) {
   const link = document.createElement("a");
   link.href = page.dataset.login;
-  link.textContent = "Sign in again";
-  if (status === 403) alarm("Only staff may see this page. ", link);
-  else alarm("Your sign-in has ended, or cannot be renewed now. ", link);
+  link.textContent = say("Sign in again");
+  if (status === 403) alarm(say("Only staff may see this page."), " ", link);
+  else alarm(say("Your sign-in has ended, or cannot be renewed now."), " ", link);
   return SIGNED_OUT_MS;
 }
 
 function asOf() {
-  return `This is how it was at ${timeText(new Date(answeredAt))}.`;
+  return say("This is how it was at {time}.", { time: timeText(new Date(answeredAt)) });
 }
 
 function alarm(text, ...more) {
@@ -289,7 +307,7 @@ function calm() {
 function beat() {
   const isSilent = page.classList.contains("silent");
   byId("pulse").className = isSilent ? "" : "live";
-  setText(byId("pulse"), isSilent ? `no news for ${Math.round((Date.now() - answeredAt) / 1000)} s` : "live");
+  setText(byId("pulse"), isSilent ? say("no news for {seconds} s", { seconds: Math.round((Date.now() - answeredAt) / 1000) }) : say("live"));
 }
 
 show(JSON.parse(byId("report").textContent));

@@ -1,4 +1,4 @@
-"""`manage.py purge_idempotency_keys`: keys past their day are only ballast; run it daily, at any hour."""
+"""`manage.py purge_idempotency_keys` deletes expired keys. `relay` does it every hour."""
 
 from typing import Any
 

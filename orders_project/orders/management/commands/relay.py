@@ -1,18 +1,19 @@
-"""`manage.py relay`: tables first, then what a crash or an outage left undone. Any number may run at once."""
+"""`manage.py relay` finishes what a crash or an outage left undone. Any number of relays may run at the same time."""
 
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
-from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from common.databases import migration_lock
-from common.tracing import begin_trace, work_span
-from orders_project.orders.outbox import claim_due, deliver
+from common import memory
+from common.databases import make_tables
+from common.observability import exporter
 from orders_project.orders.products_client import products_client
+from orders_project.orders.relay import BATCH, THREADS, Relay
 
 log = structlog.get_logger(__name__)
 
@@ -22,37 +23,36 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--interval", type=float, default=0.5, help="seconds between looks (default: %(default)s)")
-        parser.add_argument("--batch", type=int, default=10, help="orders claimed at once (default: %(default)s)")
+        parser.add_argument("--batch", type=int, default=BATCH, help="orders claimed at once (default: %(default)s)")
+        parser.add_argument("--threads", type=int, default=THREADS, help="calls in flight (default: %(default)s)")
+        parser.add_argument("--metrics-host", default="127.0.0.1", help="where /metrics is (default: %(default)s)")
+        parser.add_argument(
+            "--metrics-port",
+            type=int,
+            default=settings.RELAY_METRICS_PORT,
+            help="the port of /metrics (default: RELAY_METRICS_PORT, or none)",
+        )
         parser.add_argument("--once", action="store_true", help="do what is due now, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        with migration_lock():
-            call_command("migrate", interactive=False, verbosity=0)
-        log.info("relay started", interval_s=options["interval"], batch=options["batch"])
-        while not stop.is_set():
-            worked = self._work(options["batch"], stop, may_fail=not options["once"])
-            if options["once"] and not worked:
-                return
-            if not worked:
-                stop.wait(options["interval"])
+        make_tables()
+        if options["metrics_port"]:
+            expose_metrics(options["metrics_host"], options["metrics_port"])
+        memory.keep_little()
+        log.info("relay started", batch=options["batch"], threads=options["threads"])
+        with ThreadPoolExecutor(options["threads"]) as pool:
+            relay = Relay(products_client(), pool.map, stop, batch=options["batch"], interval_s=options["interval"])
+            if options["once"]:
+                relay.run_once()
+            else:
+                relay.run()
 
-    def _work(self, batch: int, stop: threading.Event, *, may_fail: bool) -> bool:
-        """Whether there was anything to do."""
-        try:
-            claimed = claim_due(batch)
-            for order_id in claimed:
-                if stop.is_set():  # the claim expires, and another relay takes over
-                    break
-                with work_span("deliver order"):
-                    begin_trace()
-                    deliver(order_id, products_client())
-            return bool(claimed)
-        except DatabaseError:
-            if not may_fail:
-                raise
-            log.exception("the database failed; trying again")
-            close_old_connections()
-            return False
+
+def expose_metrics(host: str, port: int) -> None:
+    try:
+        exporter.expose(host, port, settings.METRICS_TOKEN)
+    except OSError as error:
+        raise CommandError(f"/metrics can't be at {host}:{port}: {error.strerror}") from error

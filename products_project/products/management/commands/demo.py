@@ -1,4 +1,4 @@
-"""`manage.py demo`: the demo catalogue."""
+"""`manage.py demo` loads the demo catalogue."""
 
 from contextlib import suppress
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""`manage.py ensure_admin`: a first staff account, made once and never reset."""
+"""`manage.py ensure_admin` creates a first staff account, once. It never resets it."""
 
 import secrets
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework.exceptions import ValidationError
 
-from common.errors import flatten
+from common.api.pointers import flatten
 from common.settings import env
-from users_project.users.models import username_key
-from users_project.users.services import UsernameTaken, live_users, register_user
+from common.unicode import folded
+from users_project.users.search import live_users
+from users_project.users.services import UsernameTaken, register_user
 
 
 class Command(BaseCommand):
@@ -23,13 +24,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         username: str = options["username"]
-        if live_users().filter(username_key=username_key(username)).exists():
+        if live_users().filter(username_key=folded(username)).exists():
             return
         given = env("PLAZA_ADMIN_PASSWORD")
         password = given or secrets.token_urlsafe(12)
         try:
             register_user(username=username, email=f"{username}@plaza.example", password=password, is_staff=True)
-        except UsernameTaken:  # another start made it meanwhile
+        except UsernameTaken:  # another process created it meanwhile
             return
         except ValidationError as error:
             reasons = " ".join(fault["detail"] for fault in flatten(error.get_full_details()))

@@ -1,0 +1,1 @@
+"""Where the README's figures come from: `manage_all.py chaos` and `manage_all.py bench`."""

@@ -1,0 +1,86 @@
+"""Each list reads its pages from an index, in as many statements whatever it holds, on whichever database this runs."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+
+from products_project.products import search
+from products_project.products.models import Category
+from products_project.products.search import INDEX, ORDERINGS
+from products_project.products.services import create_category
+from tests.products.shop import SIFTS, Make, stockpile
+from tests.support.plans import planned, sorts
+from tests.support.service import ServiceClient, pages
+
+IS_SQLITE = connection.vendor == "sqlite"
+
+
+@pytest.mark.parametrize("ordering", ORDERINGS)
+@pytest.mark.parametrize(("query", "suffix"), SIFTS.items())
+def test_a_list_reads_its_own_index(
+    shopper: ServiceClient, books: Category, ordering: str, query: str, suffix: str
+) -> None:
+    stockpile(create_category(name="Games"), books, 60)
+    walk = pages(shopper, f"/products/?page_size=5&ordering={ordering}&{query}")
+    index = f"products_{ordering.removeprefix('-').replace('name', 'name_key')}{suffix}"
+    for _ in range(3):
+        with planned() as plans:
+            next(walk)
+        [plan] = plans
+        assert index in plan
+        assert not sorts(plan)
+
+
+@pytest.mark.parametrize("path", ["/categories/", "/products/{id}/stock/"])
+def test_categories_and_ledgers_are_read_from_an_index(staff: ServiceClient, make: Make, path: str) -> None:
+    product = make(stock=3)
+    index = "movements_by_age" if "stock" in path else "categories_by_age"
+    with planned() as plans:
+        assert staff.get(path.format(id=product.pk)).status_code == 200
+    assert index in plans[-1]
+    assert not sorts(plans[-1])
+
+
+@pytest.mark.parametrize("text", ["product", "name", "sku", "nothing", "name nothing", "sku-7 product"])
+def test_a_search_reads_the_newest_words(shopper: ServiceClient, make: Make, text: str) -> None:
+    for _ in range(9):
+        make()
+    for path in (f"/products/?search={text}&page_size=3", f"/products/?search={text}&ordering=created_at"):
+        with planned() as plans:
+            assert shopper.get(path).status_code == 200
+        words = [plan for plan in plans if "productentry" in plan]
+        assert not any("SCAN products_product " in plan or "Seq Scan" in plan for plan in plans)
+        if IS_SQLITE:
+            assert len(plans) <= 3
+            assert "products_productentry_fts VIRTUAL TABLE" in words[1]
+            assert not sorts(words[1])
+        else:
+            assert len(plans) <= 5
+            assert "products_productentry_pkey" in words[1]
+            assert not sorts(words[1])
+            assert all("products_productentry_terms" in plan for plan in words[2:])
+
+
+@pytest.mark.parametrize(("few", "index"), [(1000, ""), (1, "products_created_at")])
+def test_a_price_range_by_age_looks_at_the_prices_first(
+    shopper: ServiceClient, make: Make, monkeypatch: pytest.MonkeyPatch, few: int, index: str
+) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    for price in (1, 2, 3, 20, 21):
+        make(price=Decimal(price))
+    with planned() as plans:
+        page = shopper.get("/products/?min_price=2&max_price=20").json()
+    assert [product["price"] for product in page["results"]] == ["20.00", "3.00", "2.00"]
+    prices, rows = plans
+    assert "products_price" in prices
+    assert not sorts(prices)
+    assert index in rows
+    assert not (index and sorts(rows))
+
+
+def test_stale_entries_have_an_index(make: Make) -> None:
+    make()
+    with planned() as plans:
+        INDEX.fill()
+    assert "product_entries_stale" in plans[0]
