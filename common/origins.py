@@ -89,7 +89,7 @@ def host(text: str) -> str:
         return f"[{address}]" if address.version == 6 else str(address)
     name = text.rstrip(".").lower()
     if not name.isascii():
-        name = idna.encode(name, uts46=True).decode()
+        return host(idna.encode(name, uts46=True).decode())  # "²" becomes "2", which is no name
     if len(name) > 253 or not NAME.fullmatch(name):
         raise ValueError("it names no host")
     return name

@@ -24,6 +24,7 @@ from .manifest import NAME, Copy, Manifest, describe
 from .version import version
 
 SECRETS = "secrets"
+DRAFT = ".plaza-backup-"  # without the backup's own name: the next one has another, and tidies up as well
 DATED = "%Y-%m-%dT%H%M%SZ"
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
 DESCRIPTION = """\
@@ -145,9 +146,9 @@ def _require_room(found: list[Database], parent: Path) -> None:
 @contextmanager
 def _draft(place: Path) -> Iterator[Path]:
     """A private folder beside `place`, gone after the block unless it was put there. Those of killed runs go too."""
-    for left in place.parent.glob(f".{place.name}.draft-*"):
+    for left in place.parent.glob(f"{DRAFT}*"):
         _remove_unless_used(left)
-    draft = place.with_name(f".{place.name}.draft-{os.getpid()}")
+    draft = place.with_name(f"{DRAFT}{os.getpid()}")
     usual = os.umask(0o077)
     draft.mkdir(mode=0o700)
     used = os.open(draft, os.O_RDONLY)

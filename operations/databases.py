@@ -44,6 +44,15 @@ def databases(system: System) -> list[Database]:
     return [Database(server, path_of(system, server), url_in(variables, url_variable(server))) for server in SERVERS]
 
 
+def environment(system: System) -> dict[str, str]:
+    """For a command of a project, which then works on the system's databases, whatever the caller's variables name."""
+    variables = system.environment()
+    for database in databases(system):
+        variables.pop(f"{database.variable}_FILE", None)
+        variables[database.variable] = database.url
+    return variables
+
+
 def url_variable(server: Service) -> str:
     return f"{server.name.upper()}_DATABASE_URL"
 
@@ -57,7 +66,7 @@ def url_in(variables: Mapping[str, str], variable: str) -> str:
     path = variables.get(f"{variable}_FILE")
     try:
         return Path(path).read_text().strip() if path else variables.get(variable, "").strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise OperationError(f"{variable}_FILE can't be read: {error}.") from error
 
 

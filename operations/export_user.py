@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .cli import add_data_dir
 from .console import OperationError, say
-from .databases import databases
+from .databases import environment
 from .layout import SERVERS, System
 from .prepare import Task, run_together
 
@@ -33,13 +33,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     system: System = options.system
-    environment = {**system.environment(), **{each.variable: each.url for each in databases(system) if each.url}}
+    variables = environment(system)
     account = Task("users_project", "export_user", ("--", options.user), is_kept=True)
-    run_together([account], environment)
+    run_together([account], variables)
     user_id = json.loads(account.printed)["accounts"][0]["id"]
     others = [Task(server.project, "export_user", (user_id,), is_kept=True) for server in SERVERS]
     others = [task for task in others if task.project != account.project]
-    run_together(others, environment)
+    run_together(others, variables)
     parts = {task.project.removesuffix("_project"): task.printed.strip() for task in (account, *others)}
     document = "{" + ",\n".join(f"{json.dumps(name)}: {part}" for name, part in parts.items()) + "}\n"
     if options.output is None:

@@ -5,7 +5,7 @@ import json
 
 from . import admin_password
 from .cli import add_data_dir
-from .databases import databases
+from .databases import environment
 from .layout import System
 from .prepare import Task, run_together
 
@@ -30,17 +30,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     system: System = options.system
-    urls = {database.variable: database.url for database in databases(system) if database.url}
-    environment = {**system.environment(), **urls}
-    variables = admin_password.hidden()
+    variables = environment(system)
+    password = admin_password.hidden()
     reset = Task(
-        "users_project", "reset_password", ("--json", "--", options.username), is_kept=True, variables=variables
+        "users_project", "reset_password", ("--json", "--", options.username), is_kept=True, variables=password
     )
-    run_together([reset], environment)
+    run_together([reset], variables)
     account = json.loads(reset.printed)
     try:
         end = Task("gateway_project", "end_sessions", (account["id"],), is_kept=True)
-        run_together([end], environment)
+        run_together([end], variables)
         print(end.printed, end="")
     finally:  # it is known to nobody else
         print(account["said"])

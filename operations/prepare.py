@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO
 
-from . import admin_password, processes
+from . import admin_password, databases, processes
 from .cli import add_data_dir
 from .console import OperationError, say
 from .layout import LOOPBACK, ROOT, SERVERS, SERVICES, System, manage
@@ -36,7 +36,7 @@ def configure_migrate(parser: argparse.ArgumentParser) -> None:
 def migrate(options: argparse.Namespace) -> int:
     system: System = options.system
     system.create()
-    make_tables(system.environment())
+    make_tables(databases.environment(system))
     print("The tables of all four projects are up to date.")
     return 0
 
@@ -51,7 +51,7 @@ def configure_demo(parser: argparse.ArgumentParser) -> None:
 def demo(options: argparse.Namespace) -> int:
     system: System = options.system
     system.create()
-    environment = system.environment()
+    environment = databases.environment(system)
     run_together([Task("products_project", "migrate")], environment)
     run_together([Task("products_project", "demo", is_shown=True)], environment)
     return 0

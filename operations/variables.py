@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import bootstrap
+from .console import OperationError
 from .databases import url_in, url_variable
 from .findings import NOTE, OK, PATIENCE_S, STOP, Finding
 from .layout import ROOT, SERVERS, Service, System
@@ -33,7 +34,10 @@ def variables(system: System, first_port: int) -> Iterator[Finding]:
 
 def _judge(server: Service, environment: dict[str, str]) -> str:
     """Why it can't work with these variables; empty if it can. On PostgreSQL it asks the server."""
-    command = "showmigrations" if url_in(environment, url_variable(server)) else "check"
+    try:
+        command = "showmigrations" if url_in(environment, url_variable(server)) else "check"
+    except OperationError as error:
+        return f"{server.name}: {error}"
     manage = [str(bootstrap.PYTHON), str(ROOT / server.project / "manage.py"), command]
     run = subprocess.run(manage, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if run.returncode == 0:

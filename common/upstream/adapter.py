@@ -3,6 +3,7 @@
 urllib3 and http.client, which `requests` would use, take three times as much CPU for an exchange.
 """
 
+import contextlib
 import socket
 import ssl
 import weakref
@@ -91,6 +92,8 @@ class KeepAliveAdapter(BaseAdapter):
             addresses = self._replicas.in_turn()
         except (OSError, ValueError) as error:  # ValueError: the name is none
             raise NoConnection from error
+        if len(self._idle) > len(addresses):
+            self._forget_all_but(addresses)
         *others, last = addresses
         for address in others:
             try:
@@ -98,6 +101,11 @@ class KeepAliveAdapter(BaseAdapter):
             except requests.ConnectionError:  # ConnectTimeout too
                 continue
         return self._kept(last) or self._connect(last, patience)
+
+    def _forget_all_but(self, addresses: list[Address]) -> None:
+        """A replica that is gone has closed its end, and nobody would ever close ours."""
+        for gone in set(self._idle) - set(addresses):
+            _close_all({gone: self._idle.pop(gone, deque())})
 
     def _kept(self, address: Address) -> Connection | None:
         idle = self._idle[address]
@@ -135,6 +143,8 @@ class KeepAliveAdapter(BaseAdapter):
 
     def _keep(self, connection: Connection, incoming: Incoming) -> None:
         idle = self._idle[connection.address]
+        while idle and not idle[0].is_young():
+            _close_oldest(idle)
         if incoming.may_follow and len(idle) < self._max_idle:
             idle.append(connection)
         else:
@@ -156,6 +166,11 @@ def _response(request: requests.PreparedRequest, incoming: Incoming) -> requests
     response.headers = incoming.headers
     response._content = incoming.body
     return response
+
+
+def _close_oldest(idle: deque[Connection]) -> None:
+    with contextlib.suppress(IndexError):  # another thread was faster
+        idle.popleft().close()
 
 
 def _close_all(idle: Idle) -> None:

@@ -118,7 +118,11 @@ class Connection:
 
     def is_usable(self) -> bool:
         """Whether nothing has come since the last answer, not even the end, and it wasn't idle for too long."""
-        return time.monotonic() < self._used_at + MAX_IDLE_S and not self._readable.poll(0)
+        return self.is_young() and not self._readable.poll(0)
+
+    def is_young(self) -> bool:
+        """Whether the service, too, may still keep it open."""
+        return time.monotonic() < self._used_at + MAX_IDLE_S
 
     @property
     def is_secure(self) -> bool:

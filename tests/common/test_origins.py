@@ -55,6 +55,8 @@ NO_ORIGINS = [
     "https://1.2.3.4.5",
     "https://256.1.1.1",
     "https://[::1",
+    "https://²",
+    "https://１.２.３",
     "https://[shop.example]",
     "https://" + "a" * 64 + ".example",
     "https://a,https://b",

@@ -221,3 +221,13 @@ def test_all_is_looked_at_even_if_something_is_wrong(system: System, monkeypatch
     (system.base / "secrets").chmod(0o777)
     names = {finding.name for finding in look(system, 64_000)}
     assert names == {"Python", "packages", "pip", "ports", "disk", "lock", "files", "variables"}
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_file_that_can_not_be_read_is_one_finding_of_many(
+    content: bytes | None, plaza: FakePlaza, tmp_path: Path
+) -> None:
+    if content:
+        (tmp_path / "url").write_bytes(content)
+    code, found = states(plaza, USERS_DATABASE_URL_FILE=str(tmp_path / "url"))
+    assert (code, found["variables"], found["files"]) == (1, STOP, OK)

@@ -139,10 +139,10 @@ def test_a_backup_that_is_killed_leaves_the_last_good_one_and_the_next_one_clean
     good, good_one = (place / "manifest.json").read_text(), place.stat().st_ino
     with orders_locked(shop):
         killed = subprocess.Popen(shop.command("backup", str(place)), env=shop.environment, stderr=subprocess.DEVNULL)
-        eventually(lambda: list(tmp_path.glob(".kept.draft-*")))
+        eventually(lambda: list(tmp_path.glob(".plaza-backup-*")))
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
-    assert len(list(tmp_path.glob(".kept.draft-*"))) == 1
+    assert len(list(tmp_path.glob(".plaza-backup-*"))) == 1
     assert (place / "manifest.json").read_text() == good
 
     assert shop.run("backup", str(place)).returncode == 0

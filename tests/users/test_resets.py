@@ -1,6 +1,7 @@
 """A new password for who has forgotten theirs: the request, the letter, and the link's one use."""
 
 import re
+import smtplib
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -192,6 +193,11 @@ class FailingBackend(BaseEmailBackend):
         raise ConnectionRefusedError
 
 
+class RefusingBackend(BaseEmailBackend):
+    def send_messages(self, messages: Any) -> int:
+        raise smtplib.SMTPRecipientsRefused({})
+
+
 class TestThePostman:
     def test_a_letter_waits_for_the_mail_server(self, caller: ServiceClient, ada: User, settings: Any) -> None:
         backend = settings.EMAIL_BACKEND
@@ -222,6 +228,19 @@ class TestThePostman:
         send_due()
         assert ResetRequest.objects.count() == 0
 
+    def test_an_address_that_nobody_takes_keeps_no_other_letter_back(
+        self, caller: ServiceClient, ada: User, grace: User, settings: Any
+    ) -> None:
+        User.objects.filter(pk=ada.pk).update(email="ada\n@x.example")  # of before addresses were checked
+        ask(caller, "ada")
+        ask(caller, "grace")
+        assert send_due() == 2
+        assert [letter.to for letter in mail.outbox] == [[grace.email]]
+        settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
+        ask(caller, "grace")
+        assert send_due() == 1
+        assert not ResetRequest.objects.exists()
+
     def test_what_another_process_has_claimed_is_left_to_it(
         self, caller: ServiceClient, ada: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -237,6 +256,24 @@ class TestThePostman:
         assert ResetRequest.objects.get().language == "es"
         send_due()
         assert LINK.search(str(mail.outbox[0].body))
+
+
+def test_nothing_unforeseen_ends_the_postman_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the postman is the real one here
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+    looked = threading.Semaphore(0)
+
+    def fail() -> int:
+        looked.release()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(postmen, "send_due", fail)
+    one = Postman()
+    for _ in range(2):
+        one.wake()
+        assert looked.acquire(timeout=20)
+        assert one._thread is not None
+        one._thread.join(20)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@ A request is its own outbox. It is claimed by putting off its next attempt, so o
 one that dies leaves it to the next attempt. It is gone once its letters are handed over, or when it is too old.
 """
 
+import smtplib
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ class Postman:
         """There may be something to send. This returns at once."""
         self._wanted.set()
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # nothing unforeseen ends it for good
                 self._thread = threading.Thread(target=self._work, name="postman", daemon=True)
                 self._thread.start()
 
@@ -58,15 +59,29 @@ def send_due() -> int:
     done = 0
     while request := _claim():
         try:
-            letters = list(letters_for(request))
-            get_connection().send_messages(letters)
+            sent = _send(request)
         except OSError as error:  # smtplib's errors are OSErrors too
             log.warning("a letter could not be sent", attempts=request.attempts, error=type(error).__name__)
             break
         request.delete()
         done += 1
-        log.info("password reset", letters=len(letters), attempts=request.attempts)
+        log.info("password reset", letters=sent, attempts=request.attempts)
     return done
+
+
+def _send(request: ResetRequest) -> int:
+    """The number of letters sent. An address that no mail server takes keeps nobody else's letter back.
+
+    Raises:
+        OSError: the mail server fails.
+    """
+    sent = 0
+    for letter in letters_for(request):
+        try:
+            sent += get_connection().send_messages([letter]) or 0
+        except (ValueError, smtplib.SMTPRecipientsRefused) as error:  # ValueError: the address can't be written
+            log.warning("an address was refused", attempts=request.attempts, error=type(error).__name__)
+    return sent
 
 
 def letters_for(request: ResetRequest) -> Iterator[EmailMessage]:

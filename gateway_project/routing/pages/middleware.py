@@ -11,6 +11,8 @@ from django.shortcuts import redirect
 from django.views import View
 from django.views.i18n import set_language
 
+from common.api.idempotency import KEY
+
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -42,7 +44,7 @@ class PagesMiddleware(MessageMiddleware):
         form = request.page_form = request.POST  # type: ignore[attr-defined]
         if token := form.get("csrfmiddlewaretoken"):
             request.META.setdefault(settings.CSRF_HEADER_NAME, token)
-        if key := form.get("_key"):
+        if KEY.fullmatch(key := form.get("_key", "")):  # no header has a line break in it, or a letter beyond Latin-1
             request.META.setdefault("HTTP_IDEMPOTENCY_KEY", key)
         request.__dict__.pop("headers", None)  # Django made them of META, once
         if "_more" in form:

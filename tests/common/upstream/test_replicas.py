@@ -9,7 +9,7 @@ import requests
 
 from common.resilience import Deadline
 from common.upstream.adapter import KeepAliveAdapter
-from common.upstream.connection import Patience
+from common.upstream.connection import MAX_IDLE_S, Patience
 from common.upstream.replicas import LOOK_UP_EVERY_S, PASSED_OVER_S, Address, Replicas, look_up
 from tests.common.upstream.servers import Server, answers, overrun, refusing, resets
 from tests.support.clock import Clock
@@ -168,6 +168,32 @@ def test_kept_connections_do_not_stick_to_one_replica() -> None:
         assert [get(by) for _ in range(10)] == [200] * 10
         assert (len(one.received), len(other.received)) == (5, 5)
         assert (one.connections, other.connections) == (1, 1)
+
+
+def test_what_was_kept_to_a_replica_that_is_gone_is_closed() -> None:
+    with Server(answers()) as one, Server(answers()) as other, Server(answers()) as third:
+        names, clock = Names(address_of(one.url), address_of(other.url)), Clock()
+        shop = replicas(names, clock)
+        by = KeepAliveAdapter("http://products", max_idle=4, max_body_bytes=1000, replicas=shop)
+        assert [get(by) for _ in range(2)] == [200] * 2
+        names.addresses = [address_of(other.url), address_of(third.url)]
+        clock.advance(LOOK_UP_EVERY_S)
+        assert [get(by) for _ in range(4)] == [200] * 4
+        assert set(by._idle) == {address_of(other.url), address_of(third.url)}
+
+
+def test_what_is_too_old_to_be_used_again_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crowd leaves many connections, of which the quiet time after it uses only the last."""
+    with Server(answers()) as one:
+        by = adapter(one.url)
+        get(by)
+        [kept] = by._idle[address_of(one.url)]
+        other = by._connect(address_of(one.url), Patience(0.2, 1.0, Deadline.after(3.0)))
+        by._idle[address_of(one.url)].append(other)
+        kept._used_at -= MAX_IDLE_S
+        get(by)
+        assert list(by._idle[address_of(one.url)]) == [other]
+        assert kept._sock.fileno() == -1
 
 
 @pytest.mark.parametrize("dead", [refusing, overrun])

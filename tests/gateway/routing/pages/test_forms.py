@@ -161,6 +161,14 @@ def test_an_order_whose_fate_is_unknown_can_be_sent_again_with_the_same_key(
     assert fields["_key"] != (services.orders.last.headers or {})["Idempotency-Key"]
 
 
+@pytest.mark.parametrize("key", ["a\r\nX-User-Id: 1", "ключ", "x" * 256, " "])
+def test_a_key_that_no_header_can_hold_is_left_out(key: str, customer: Client, services: Services) -> None:
+    services.orders.on("POST", "/orders/", answer(201, ORDER, Location=ORDER_PATH.removeprefix("/api")))
+    typed = {"items[0]product_id": PRODUCT_ID, "_key": key}
+    assert submit(customer, "/api/orders/", "POST", "/api/orders/", typed).status_code == 303
+    assert "Idempotency-Key" not in (services.orders.last.headers or {})
+
+
 def test_lines_are_added_without_a_script_and_without_ordering(customer: Client, services: Services) -> None:
     typed = {"items[0]product_id": PRODUCT_ID, "items[0]quantity": "3", "note": "Ring twice", "_more": "1"}
     response = customer.post("/api/orders/", typed, headers=HTML)
