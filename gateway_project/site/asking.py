@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from common.api.rendering import PROBLEM_JSON, JSONRenderer
 from common.upstream import Call, UpstreamError
-from gateway_project.auth.throttles import count_reset
+from gateway_project.auth.throttles import count_request, count_reset
 from gateway_project.routing.answers import check_answer
 from gateway_project.routing.routes import ROUTES
 from gateway_project.store.addresses import client_network
@@ -28,13 +28,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 def post(request: HttpRequest, name: str, form: Mapping[str, Any]) -> Any:
-    """What the service answers to a POST of the open route `name`, as plain values.
+    """What the service answers to a POST of the open route `name`, as plain values. It counts as a request.
 
     Raises:
+        Throttled
         Refused: the service says no.
         ValidationError: the schema does.
         UpstreamError
     """
+    count_request(request)
     route = _ROUTES[name]
     operation = route.operation("POST")
     assert operation.body is not None

@@ -19,7 +19,6 @@ from gateway_project.auth import sessions
 from gateway_project.auth.cookies import set_tokens
 from gateway_project.auth.devices import remember_device
 from gateway_project.auth.next_page import next_page
-from gateway_project.auth.throttles import count_request
 from gateway_project.routing.pages.frame import person_of
 
 from .asking import REFUSALS, post, told
@@ -61,7 +60,6 @@ class RegisterPage(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         try:
-            count_request(request)
             user = post(request, "auth-register", {each.name: request.POST.get(each.name, "") for each in FIELDS})
         except REFUSALS as error:
             problem, headers = told(request, error)

@@ -13,7 +13,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from rest_framework.exceptions import ValidationError
 
-from common.upstream import UpstreamError
+from gateway_project.auth.throttles import count_request
 from gateway_project.schemas.users import CredentialsVerdict
 from gateway_project.store.addresses import client_network
 from gateway_project.upstreams.client import ask, upstream
@@ -90,8 +90,9 @@ class ResetPage(View):
 
     def get(self, request: HttpRequest, user_id: UUID, token: str) -> HttpResponse:
         try:
+            count_request(request)
             is_good = _is_good(request, user_id, token)
-        except UpstreamError as error:
+        except REFUSALS as error:
             return as_problem(request, error)
         return self._form(request) if is_good else self._spent(request)
 

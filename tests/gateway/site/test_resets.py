@@ -178,3 +178,24 @@ class TestTheApi:
         refused = send(Client(), "POST", CONFIRM, {"user_id": USER_ID, "token": "x-y", "new_password": NEW})
         assert (refused.status_code, refused.json()["type"]) == (404, "/problems/reset-link-invalid")
         assert Session.objects.get(pk=session.pk).revoked_at is None
+
+
+@pytest.mark.parametrize("path", ["/password-reset/", LINK])
+def test_each_page_that_asks_a_service_counts_as_a_request(
+    path: str, visitor: Client, services: Services, settings: Any
+) -> None:
+    services.users.on("POST", "/auth/password-reset/", answer(204))
+    services.users.on("POST", "/auth/password-reset/confirm/", SPENT)
+    token = read(visitor.get(path, headers=HTML)).main.one("input", name="csrfmiddlewaretoken").attributes["value"]
+    form = {"csrfmiddlewaretoken": token, "account": "ada", "new_password": NEW, "again": NEW}
+    visitor.post(path, form, headers=HTML)
+    settings.THROTTLES = settings.THROTTLES | {"address": 1}
+    calls = len(services.users.calls)
+    refused = visitor.post(path, form, headers=HTML)
+    assert (refused.status_code, len(services.users.calls)) == (429, calls)
+    assert "Retry-After" in refused
+
+
+def test_a_link_s_page_counts_too(visitor: Client, services: Services, settings: Any) -> None:
+    settings.THROTTLES = settings.THROTTLES | {"address": 1}
+    assert [visitor.get(LINK, headers=HTML).status_code for _ in range(2)] == [200, 429]
