@@ -43,6 +43,7 @@ SERVICE_REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["common.identity.NamedCallers"],
     "DEFAULT_RENDERER_CLASSES": ["common.api.rendering.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["common.api.parsing.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.api.negotiation.ContentNegotiation",
     "DEFAULT_METADATA_CLASS": "common.api.metadata.ViewMetadata",
     "DEFAULT_SCHEMA_CLASS": "common.api.openapi.Schema" if SCHEMA_APPS else "rest_framework.schemas.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "common.api.errors.exception_handler",

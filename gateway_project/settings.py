@@ -140,6 +140,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.api.negotiation.ContentNegotiation",
     "DEFAULT_THROTTLE_CLASSES": ["gateway_project.store.throttles.RequestThrottle"],
     "DEFAULT_SCHEMA_CLASS": "gateway_project.routing.openapi.RouteSchema",
     "EXCEPTION_HANDLER": "gateway_project.upstreams.problems.exception_handler",

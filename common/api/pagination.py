@@ -43,7 +43,7 @@ M = TypeVar("M", bound=Model)
 class Readable(Protocol[M]):
     """Rows that know best themselves how a page of them is read."""
 
-    def read(self, descending: bool, position: Position | None, limit: int) -> list[M]: ...
+    def read(self, column: str, descending: bool, position: Position | None, limit: int) -> list[M]: ...
 
     def values(self, *columns: str) -> "Readable[M]": ...
 
@@ -83,7 +83,7 @@ def paginate(
         last = (position.value, position.id) if position else None
         found = list(beyond(rows, column, descending, last)[: size + 1])
     else:
-        found = rows.read(descending, position, size + 1)
+        found = rows.read(column, descending, position, size + 1)
     fitting = fit(found[:size])
     more, found = len(found) > fitting, found[:fitting]
     if backwards:

@@ -48,7 +48,7 @@ class Found(Generic[M]):
     index: SearchIndex
     text: str
 
-    def read(self, descending: bool, position: Position | None, limit: int) -> list[M]:
+    def read(self, column: str, descending: bool, position: Position | None, limit: int) -> list[M]:
         words = words_of(self.text)
         place = self._place(descending, position)
         if not words or place is None:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from gunicorn.config import Config
 from gunicorn.http import wsgi
 
 from common.identifiers import new_id
 
 from .connections import Connection
-from .framing import WholeRequest
+from .framing import Settings, WholeRequest
 from .refusals import FAILED, Refusal
 
 ARRIVED_AT = "plaza.arrived_at"  # in the WSGI environment: when the last byte had come, by `time.monotonic`
@@ -49,7 +48,7 @@ class Collector:
 class Responder:
     """Asks `application`; `is_leaving` says that connections end with their answers."""
 
-    def __init__(self, application: Application, config: Config, is_leaving: Callable[[], bool]) -> None:
+    def __init__(self, application: Application, config: Settings, is_leaving: Callable[[], bool]) -> None:
         self._application = application
         self._config = config
         self._is_leaving = is_leaving

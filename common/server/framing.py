@@ -6,6 +6,7 @@ socket, though, so it is only given a head that is complete or that can't become
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import SimpleNamespace
 
 from gunicorn.config import Config
 from gunicorn.http.body import Body, ChunkedReader, LengthReader
@@ -15,12 +16,21 @@ from gunicorn.http.unreader import IterUnreader
 
 MAX_HEAD_BYTES = 64 * 1024
 CHUNK_OVERHEAD_BYTES = 64 * 1024  # what the sizes of a body's chunks may add to it
+DERIVED = ("is_ssl", "forwarded_allow_networks", "proxy_allow_networks")
 END = b"\r\n\r\n"
 # Two of one of these would be joined by a comma, and then be one that nobody sent (RFC 9110, 5.3).
 SINGULAR = frozenset(
     {"AUTHORIZATION", "CONTENT-TYPE", "IDEMPOTENCY-KEY", "ORIGIN", "REFERER", "TRACEPARENT", "X-CSRFTOKEN"}
     | {"X-PLAZA-DEADLINE-MS", "X-REQUEST-ID"}
 )
+
+
+class Settings(SimpleNamespace):
+    """gunicorn's settings as plain attributes. It looks at some twenty for each request and answer, and searches each
+    of them: that is a quarter of what both cost."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(**{name: getattr(config, name) for name in (*config.settings, *DERIVED)})
 
 
 class Stage(Enum):
@@ -48,7 +58,7 @@ class WholeRequest:
 class RequestReader:
     """Is fed with what a connection receives, and gives one whole request after the other."""
 
-    def __init__(self, config: Config, peer: tuple[str, int], max_body_bytes: int) -> None:
+    def __init__(self, config: Settings, peer: tuple[str, int], max_body_bytes: int) -> None:
         self.stage = Stage.NOTHING
         self.is_spent = False  # what comes now isn't read any more
         self._config = config

@@ -19,7 +19,7 @@ from common.observability import health
 from .application import Responder
 from .caretaker import NOTICE, SIGNALS
 from .connections import counting
-from .framing import RequestReader
+from .framing import RequestReader, Settings
 from .limits import Limits
 from .server import Server
 from .threads import Threads
@@ -62,11 +62,12 @@ class Worker(base.Worker):
             server.turn(seconds)
 
     def make_server(self, limits: Limits) -> Server:
-        responder = Responder(self.wsgi, self.cfg, lambda: not self.alive or health.is_leaving())
+        config = Settings(self.cfg)
+        responder = Responder(self.wsgi, config, lambda: not self.alive or health.is_leaving())
         max_body_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return Server(
             responder.answer,
-            lambda peer: RequestReader(self.cfg, peer, max_body_bytes),
+            lambda peer: RequestReader(config, peer, max_body_bytes),
             counting(getattr(settings, "TRUSTED_PROXIES", ())),
             Threads(limits.threads, at_end=connections.close_all),
             limits,

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, QuerySet, UUIDField
+from django.db.models import Count, DateTimeField, QuerySet, UUIDField
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from common.api.errors import Conflict
 from common.api.idempotency import KeyReused
 from common.batches import delete_in_batches
+from common.listing import Listed, Listing
 from common.prepared import Parameter, Prepared
 
 from .loading import load
@@ -61,6 +62,25 @@ def visible_orders(*, user_id: UUID | None) -> QuerySet[Order]:
     return orders if user_id is None else orders.filter(user_id=user_id)
 
 
+def list_orders(query: Mapping[str, Any], *, user_id: UUID | None) -> Listed[Order]:
+    """Those of `visible_orders` by `status`, `created_after`, `created_before` (exclusive) and `user_id`."""
+    return _LISTING.of(query if user_id is None else {**query, "owner": user_id})
+
+
+def _listed(query: Mapping[str, Any]) -> QuerySet[Order]:
+    lookups = {
+        "status": "status",
+        "created_after": "created_at__gt",
+        "created_before": "created_at__lt",
+        "user_id": "user_id",
+    }
+    orders = visible_orders(user_id=query.get("owner"))
+    return orders.filter(**{lookups[name]: query[name] for name in lookups if name in query})
+
+
+_LISTING = Listing(
+    _listed, owner=UUIDField(), user_id=UUIDField(), created_after=DateTimeField(), created_before=DateTimeField()
+)
 _visible_order = Prepared(lambda: visible_orders(user_id=None).filter(pk=Parameter("id", UUIDField())))
 
 

@@ -97,14 +97,8 @@ class OrderListView(OrdersView, KeysetListView):
     query_serializer_class = OrderQuery
     ordering = "-created_at"
 
-    def filter_queryset(self, queryset: QuerySet[Order, Any]) -> QuerySet[Order, Any]:
-        lookups = {
-            "status": "status",
-            "created_after": "created_at__gt",
-            "created_before": "created_at__lt",
-            "user_id": "user_id",
-        }
-        return queryset.filter(**{lookups[name]: self.query[name] for name in lookups if name in self.query})
+    def get_queryset(self) -> Any:
+        return services.list_orders(self.query, user_id=self.owner)
 
     @extend_schema(request=OrderInput, responses={201: OrderSerializer, 202: OrderSerializer})
     def post(self, request: Request) -> Response:

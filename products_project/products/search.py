@@ -1,10 +1,13 @@
 """Which products a query finds."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import Func, QuerySet
+from django.db.models import DecimalField, Func, QuerySet, SlugField
 
+from common.listing import Listed, Listing
+from common.prepared import Parameter, Prepared
 from common.search.find import FEW, Found, searched
 from common.search.index import SearchIndex
 
@@ -12,6 +15,8 @@ from .models import Category, Product, ProductEntry
 
 ORDERINGS = tuple(sign + column for column in ("created_at", "price", "name") for sign in ("", "-"))
 NEWEST_FIRST = "-created_at"
+PRICE: Any = DecimalField(max_digits=12, decimal_places=2)
+CHEAPEST, DEAREST = Decimal(0), Decimal("9999999999.99")  # no price is beyond them
 INDEX = SearchIndex(ProductEntry, ("sku", "name", "description"), gone="hidden_at")
 
 
@@ -19,14 +24,19 @@ def visible_products() -> QuerySet[Product]:
     return Product.objects.filter(hidden_at=None).select_related("category")
 
 
-def search_products(query: Mapping[str, Any]) -> QuerySet[Product] | Found[Product]:
+def search_products(query: Mapping[str, Any]) -> QuerySet[Product] | Found[Product] | Listed[Product]:
     """Visible products by `search` (each word in name, description or SKU), `category` (slug), `min_price`,
     `max_price` (inclusive) and `in_stock`; unordered."""
+    if _PRICES & query.keys() and not query["ordering"].endswith("price"):
+        query = {**query, "is_few": _are_few(query)}
+    if "search" not in query:
+        return LISTING.of(query)
     by_age = query["ordering"].endswith("created_at") and not _FILTERS & query.keys()
-    return searched(_filtered(query), INDEX, query.get("search"), by_age=by_age)
+    return searched(_filtered(query), INDEX, query["search"], by_age=by_age)
 
 
-_FILTERS = {"category", "min_price", "max_price", "in_stock"}
+_PRICES = {"min_price", "max_price"}
+_FILTERS = _PRICES | {"category", "in_stock"}
 
 
 def _filtered(query: Mapping[str, Any]) -> QuerySet[Product]:
@@ -38,18 +48,26 @@ def _filtered(query: Mapping[str, Any]) -> QuerySet[Product]:
     if "in_stock" in query:
         products = products.filter(stock__gt=0) if query["in_stock"] else products.filter(stock=0)
     prices = {bound: query[name] for name, bound in (("min_price", "gte"), ("max_price", "lte")) if name in query}
-    if not prices or query["ordering"].endswith("price"):
+    if "is_few" not in query:
         return products.filter(**_bounds("price", prices))
-    return _priced(products, prices)
-
-
-def _priced(products: QuerySet[Product], prices: Mapping[str, Any]) -> QuerySet[Product]:
-    """For a list in another order: few are sorted, and of many a walk in that order soon meets some."""
-    priced = Product.objects.filter(hidden_at=None, **_bounds("price", prices)).order_by("price", "pk")
-    ids = list(priced.values_list("pk", flat=True)[: FEW + 1])
-    if len(ids) <= FEW:
-        return products.filter(pk__in=ids, **_bounds("price", prices))
+    if query["is_few"]:
+        return products.filter(pk__in=Product.objects.filter(hidden_at=None, **_bounds("price", prices)).values("pk"))
     return products.alias(seen_price=Unindexed("price")).filter(**_bounds("seen_price", prices))
+
+
+def _are_few(query: Mapping[str, Any]) -> bool:
+    """Whether so little is in a price range that it can be sorted. Of many, a walk soon meets some."""
+    return not _beyond_few.all(min=query.get("min_price", CHEAPEST), max=query.get("max_price", DEAREST))
+
+
+def beyond(number: int) -> Prepared[Any]:
+    """The product in a price range that comes after so many others, if there is one."""
+    low, high = Parameter("min", PRICE), Parameter("max", PRICE)
+    priced = Product.objects.filter(hidden_at=None, price__gte=low, price__lte=high).order_by("price", "pk")
+    return Prepared(lambda: priced.values("pk")[number : number + 1])
+
+
+_beyond_few = beyond(FEW)
 
 
 def _bounds(column: str, prices: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,3 +79,6 @@ class Unindexed(Func):
 
     template = "+%(expressions)s"
     arity = 1
+
+
+LISTING = Listing(_filtered, category=SlugField(), min_price=PRICE, max_price=PRICE)

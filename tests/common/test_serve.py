@@ -13,6 +13,7 @@ from gunicorn.config import Config
 
 from common.management.commands import serve
 from common.server.caretaker import LISTENERS_VARIABLE, TABLES_VARIABLE
+from common.server.framing import RequestReader, Settings
 from common.server.limits import Limits
 
 
@@ -111,9 +112,18 @@ def test_gunicorn_is_set_up_as_the_design_says() -> None:
     assert (config.address, config.workers, config.threads) == ([("0.0.0.0", 8002)], 2, 16)
     assert (config.worker_class_str, config.preload_app) == ("common.server.worker.Worker", True)
     assert config.graceful_timeout == 9
-    assert config.forwarded_allow_ips == []
     assert (config.accesslog, config.logger_class) == (None, serve.PropagatingLogger)
     assert (config.control_socket_disable, config.proc_name) == (True, "plaza-products")
+
+
+def test_no_header_says_how_a_request_came() -> None:
+    reader = RequestReader(Settings(serve.Server(options()).cfg), ("127.0.0.1", 1), 1000)
+    reader.feed(
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: on\r\nScript_Name: /x\r\n\r\n"
+    )
+    request = reader.take()
+    assert request is not None
+    assert (request.message.scheme, "SCRIPT_NAME" in dict(request.message.headers)) == ("http", False)
 
 
 def test_the_worker_files_lie_in_memory_where_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:

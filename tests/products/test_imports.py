@@ -67,7 +67,7 @@ def test_a_new_product_is_made_with_its_stock_in_the_ledger_and_is_found(run: Ru
     assert stock(made) == 26
     assert StockMovement.objects.get().reason == "initial stock"
     found: Any = search_products({"search": "teapot", "ordering": "-created_at"})
-    assert found.read(True, None, 5) == [made]
+    assert found.read("created_at", True, None, 5) == [made]
 
 
 def test_what_differs_is_changed_and_the_ledger_gets_the_difference(run: Run, make: Make) -> None:
@@ -81,7 +81,7 @@ def test_what_differs_is_changed_and_the_ledger_gets_the_difference(run: Run, ma
         (20, "import"),
     ]
     found: Any = search_products({"search": "teapot", "ordering": "-created_at"})
-    assert found.read(True, None, 5) == [known]
+    assert found.read("created_at", True, None, 5) == [known]
 
 
 def test_what_does_not_differ_is_not_written(run: Run) -> None:

@@ -86,7 +86,11 @@ def test_a_search_finds_what_holds_every_word(catalogue: list[Product]) -> None:
     def check(text: str, filters: dict[str, Any], descending: bool) -> None:
         ordering = "-created_at" if descending else "created_at"
         found = search_products({"search": text, "ordering": ordering, **filters})
-        rows = found.read(descending, None, 1000) if isinstance(found, find.Found) else list(found.order_by(ordering))
+        rows = (
+            found.read("created_at", descending, None, 1000)
+            if isinstance(found, find.Found)
+            else list(found.order_by(ordering))
+        )
         expected = [
             product
             for product in catalogue

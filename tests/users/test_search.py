@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from common.listing import Listed
 from common.search import find
 from common.search.words import words_of
 from tests.users.accounts import Register
@@ -17,7 +18,8 @@ ENDS = ("", "Lovelace", "KING", "山田", "Żółć")
 
 def found(**query: Any) -> list[str]:
     users = search_users(query)
-    rows = users.read(True, None, 100) if isinstance(users, find.Found) else users.order_by("-date_joined")
+    is_read = isinstance(users, find.Found | Listed)
+    rows = users.read("date_joined", True, None, 100) if is_read else users.order_by("-date_joined")
     return [user.username for user in rows]
 
 

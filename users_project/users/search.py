@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from common.listing import Listed, Listing
 from common.search.find import Found, searched
 from common.search.index import SearchIndex
 
@@ -17,10 +18,12 @@ def live_users() -> QuerySet[User]:
     return User.objects.filter(deleted_at=None)
 
 
-def search_users(query: Mapping[str, Any]) -> QuerySet[User] | Found[User]:
+def search_users(query: Mapping[str, Any]) -> QuerySet[User] | Found[User] | Listed[User]:
     """Accounts by `search` (each word in username, e-mail or name), `is_staff` and `is_active`; unordered."""
+    if "search" not in query:
+        return LISTING.of(query)
     by_age = not {"is_staff", "is_active"} & query.keys()
-    return searched(filter_users(query), INDEX, query.get("search"), by_age=by_age)
+    return searched(filter_users(query), INDEX, query["search"], by_age=by_age)
 
 
 def filter_users(query: Mapping[str, Any]) -> QuerySet[User]:
@@ -32,3 +35,6 @@ def filter_users(query: Mapping[str, Any]) -> QuerySet[User]:
         is_active = query["is_active"]
         users = users.filter(is_active__in=[is_active]) if query.get("is_staff") else users.filter(is_active=is_active)
     return users
+
+
+LISTING = Listing(filter_users)

@@ -95,7 +95,10 @@ class Server(BaseApplication):
             "permit_unconventional_http_method": True,  # any token is one (RFC 9110, 9.1); the answer is 405
             "post_worker_init": lambda worker: chores.begin(),
             "proc_name": f"plaza-{settings.SERVICE_NAME}",
-            "forwarded_allow_ips": "",  # X-Forwarded-* is read by Django, from TRUSTED_PROXIES only
+            # X-Forwarded-* is read by Django, from TRUSTED_PROXIES only. Here nobody's address is worth a look.
+            "forwarded_allow_ips": "*",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
         }
         for name, value in chosen.items():

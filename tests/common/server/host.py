@@ -7,7 +7,7 @@ from typing import Any
 from gunicorn.config import Config
 
 from common.server.application import Application, Responder
-from common.server.framing import RequestReader
+from common.server.framing import RequestReader, Settings
 from common.server.limits import Limits
 from common.server.server import Server
 from common.server.threads import Work
@@ -51,7 +51,7 @@ class Host:
         self.requests: list[dict[str, Any]] = []
         self.is_leaving = False
         self.listener = socket.create_server(("127.0.0.1", 0))
-        config = Config()
+        config = Settings(Config())
         self.server = Server(
             Responder(application or self.echo, config, lambda: self.is_leaving).answer,
             lambda peer: RequestReader(config, peer, MAX_BODY_BYTES),

@@ -6,14 +6,14 @@ from gunicorn.config import Config
 from gunicorn.http import errors
 from hypothesis import given, strategies as st
 
-from common.server.framing import MAX_HEAD_BYTES, SINGULAR, ChunkScan, RequestReader, Stage, WholeRequest
+from common.server.framing import MAX_HEAD_BYTES, SINGULAR, ChunkScan, RequestReader, Settings, Stage, WholeRequest
 
 MAX_BODY_BYTES = 100
 HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: test\r\n"
 
 
 def reader() -> RequestReader:
-    return RequestReader(Config(), ("127.0.0.1", 1), MAX_BODY_BYTES)
+    return RequestReader(Settings(Config()), ("127.0.0.1", 1), MAX_BODY_BYTES)
 
 
 def chunked(body: bytes, cuts: list[int]) -> bytes:
