@@ -40,6 +40,7 @@ MEASUREMENTS = {
     "crowd": Measurement(
         "8, 64 and 300 customers at once in a healthy shop, beside a plain gateway", 8, 3, uses_wrk=True
     ),
+    "capacity": Measurement("what a second gateway brings, predicted and measured", 6, 3, uses_wrk=True),
     "blast_radius": Measurement(
         "users' latency while products is healthy, frozen, dripping and dead, beside a plain gateway", 10, 3
     ),

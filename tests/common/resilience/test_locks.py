@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from common.resilience import Bulkhead, BulkheadFull, Deadline, Policy, RetryBudget
-from tests.support.threads import in_threads
+from common.resilience.bulkhead import _Waiter
+from tests.support.threads import in_threads, race
 
 THREADS = 8
 
@@ -82,3 +83,12 @@ def test_no_place_is_given_twice_and_none_is_lost(kind: type[Bulkhead]) -> None:
     assert in_threads(THREADS, enter_often) == [None] * THREADS
     assert max(together) <= places
     assert (bulkhead.in_flight, bulkhead.waiting) == (0, 0)
+
+
+def test_who_withdraws_while_a_place_is_given_away_leaves_none_behind() -> None:
+    for _ in range(20):
+        bulkhead, waiter = InterruptingBulkhead(1, max_waiting=5), _Waiter("bob")
+        bulkhead._enter("ada", Deadline.after(5))
+        bulkhead._line.append(waiter)
+        assert race(lambda: bulkhead._leave("ada", 0.0), lambda: bulkhead._withdraw(waiter)) == [None, None]  # noqa: B023
+        assert (bulkhead.in_flight, bulkhead.waiting) == (0, 0)
