@@ -5,16 +5,13 @@ large tables as in small ones: `RARE` rows, spread evenly, so that a filter must
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from argon2 import PasswordHasher
-from psycopg import sql
 
 PASSWORD = "violet-harbour-at-noon"
 RARE, ORDERS_A_USER, CATEGORIES = 25, 20, 10
@@ -189,22 +186,3 @@ def vacuum_postgres(urls: Mapping[str, str]) -> None:
     for url in urls.values():
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
-
-
-@contextmanager
-def fresh_databases(server: str) -> Iterator[dict[str, str]]:
-    """The four `…_DATABASE_URL` variables. Their databases are dropped after the block."""
-    run = uuid4().hex[:8]
-    names = {project: f"plaza_bench_{run}_{project}" for project in ("gateway", "users", "products", "orders")}
-    with psycopg.connect(server, autocommit=True) as connection:
-        try:
-            for name in names.values():
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            yield {f"{project.upper()}_DATABASE_URL": _with_name(server, name) for project, name in names.items()}
-        finally:
-            for name in names.values():
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _with_name(server: str, name: str) -> str:
-    return urlsplit(server)._replace(path=name).geturl()

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 
 from experiments.chaos.shop import Shop
+from experiments.databases import fresh_databases
 from operations import processes
 from operations.console import OperationError, say
 from operations.layout import ROOT
@@ -91,7 +92,7 @@ def sqlite_system(directory: Path, rows: int) -> Iterator[Tables]:
 
 @contextmanager
 def postgres_system(directory: Path, rows: int) -> Iterator[Tables]:
-    with filling.fresh_databases(postgres_server()) as urls:
+    with fresh_databases(postgres_server()) as urls:
         _migrate(directory, urls)
         say(f"PostgreSQL: filling in {rows:,} rows of everything ...")
         filling.fill_postgres(urls, rows)

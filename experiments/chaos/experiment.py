@@ -1,10 +1,14 @@
 """One run: start a shop, let clients and faults work on it, wait until it is at rest, judge."""
 
+import argparse
 import random
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from experiments.databases import fresh_databases
 from operations.console import OperationError, say
 
 from .clients import Clients
@@ -16,16 +20,18 @@ REST_WITHIN_S = 120
 HEALTHY_S = 5.0
 
 
-def experiment(*, seconds: int, seed: int | None, buyers: int, crowd: int) -> int:
+def experiment(options: argparse.Namespace) -> int:
     """0 if nothing was lost, duplicated, oversold or leaked, else 1."""
-    seed = seed if seed is not None else random.SystemRandom().randrange(10_000)
-    say(f"Chaos for {seconds} s with seed {seed}.")
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10_000)
+    say(f"Chaos for {options.seconds} s with seed {seed}.")
     directory = Path(tempfile.mkdtemp(prefix="plaza-chaos-"))
     is_good = False
     try:
-        with Shop(directory) as shop:
-            verdict = run_with_faults(shop, seconds=seconds, seed=seed, buyers=buyers, crowd=crowd)
-        show(verdict, seed=seed, seconds=seconds)
+        with shop_for(options, directory) as shop:
+            verdict = run_with_faults(
+                shop, seconds=options.seconds, seed=seed, buyers=options.buyers, crowd=options.crowd
+            )
+        show(verdict, seed=seed, seconds=options.seconds)
         is_good = verdict.is_good
     finally:
         if is_good:
@@ -33,6 +39,19 @@ def experiment(*, seconds: int, seed: int | None, buyers: int, crowd: int) -> in
         else:
             say(f"The system's databases and logs are kept in {directory}.")
     return 0 if is_good else 1
+
+
+@contextmanager
+def shop_for(options: argparse.Namespace, directory: Path) -> Iterator[Shop]:
+    """On SQLite, or on PostgreSQL with two gateways and two relays."""
+    if not options.postgres:
+        with Shop(directory) as shop:
+            yield shop
+        return
+    with fresh_databases(options.postgres) as urls:
+        variables = urls | ({"REDIS_URL": options.redis} if options.redis else {})
+        with Shop(directory, variables=variables) as shop, shop.two_of_each():
+            yield shop
 
 
 def run_with_faults(shop: Shop, *, seconds: int, seed: int, buyers: int, crowd: int) -> Verdict:

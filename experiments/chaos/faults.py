@@ -11,12 +11,11 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from operations import processes
-from operations.layout import LOOPBACK, SERVICES
+from operations.layout import LOOPBACK
 
 from .proxy import MISROUTED, FaultProxy
 from .shop import Shop
 
-NAMES = [service.name for service in SERVICES]
 WRITERS = ("users", "products", "orders")
 REPORT_EVERY_S = 10.0
 OUTAGE_S = 30.0
@@ -39,7 +38,7 @@ class Faults:
             (2, self._cut),
             (2, self._delay),
             (1, self._misroute),
-            (1, self._fill_disk),
+            *(() if shop.is_on_postgres else ((1, self._fill_disk),)),  # there the disk is PostgreSQL's
             (1, self._crowd_with_half_requests),
         )
 
@@ -67,7 +66,7 @@ class Faults:
         self.shop.send_signal_to_supervisor(signal.SIGCONT)
         for name in WRITERS:
             self._limit_files(name, resource.RLIM_INFINITY)
-        for name in NAMES:
+        for name in self.shop.names:
             self.shop.send_signal(name, signal.SIGCONT)
 
     def progress(self) -> str:
@@ -77,17 +76,17 @@ class Faults:
         self._stopped.wait(seconds)
 
     def _kill(self) -> None:
-        service = self._rng.choice(NAMES)
+        service = self._rng.choice(self.shop.names)
         if self.shop.send_signal(service, signal.SIGKILL):
             self.counts[f"{service} killed"] += 1
 
     def _restart(self) -> None:
-        service = self._rng.choice(NAMES)
+        service = self._rng.choice(self.shop.names)
         if self.shop.send_signal(service, signal.SIGTERM):
             self.counts[f"{service} restarted"] += 1
 
     def _freeze(self) -> None:
-        service = self._rng.choice(NAMES)
+        service = self._rng.choice(self.shop.names)
         if self.shop.send_signal(service, signal.SIGSTOP):
             self.counts[f"{service} frozen"] += 1
             self._wait(self._rng.uniform(0.5, 4.0))

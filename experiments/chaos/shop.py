@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,11 +18,14 @@ import requests
 from operations import processes
 from operations.audit import Report, audit
 from operations.console import OperationError
-from operations.layout import LOOPBACK, ROOT, SERVERS, SUPERVISOR, System, service
+from operations.layout import LOOPBACK, ROOT, SERVERS, SERVICES, SUPERVISOR, System, service
 from operations.operator import OperatorClient
 from operations.status import State
 
+from .beside import Beside
 from .proxy import FaultProxy
+
+START_WITHIN_S = 60.0
 
 
 class Shop:
@@ -36,6 +39,8 @@ class Shop:
         self.variables = variables or {}
         self.system = System(directory)
         self.port = free_ports(len(SERVERS))
+        self.ports = [self.port]  # of the gateways
+        self.beside: Beside | None = None
         self.password = secrets.token_urlsafe(16)
         self.products_proxy = self._proxy("products", random.Random(1))
         self.orders_proxy = self._proxy("orders", random.Random(2))
@@ -47,10 +52,41 @@ class Shop:
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/api"
+        """Of one of the gateways, each time another one."""
+        return f"http://{LOOPBACK}:{random.choice(self.ports)}/api"
 
     def __enter__(self) -> Self:
-        environment = {
+        try:
+            self._start(self._environment())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    @contextmanager
+    def two_of_each(self) -> Iterator[None]:
+        """A second gateway and a second relay, for as long as the block takes."""
+        port = free_ports(1)
+        with Beside(self.system.base, self.port, port, self._environment()) as beside:
+            self.beside, self.ports = beside, [self.port, port]
+            if not processes.wait_until(lambda: _listens(port), timeout_s=START_WITHIN_S):
+                raise OperationError(f"the second gateway did not start; see {self.system.base}/beside.log.")
+            try:
+                yield
+            finally:
+                self.beside, self.ports = None, [self.port]
+
+    @property
+    def is_on_postgres(self) -> bool:
+        return any(name.endswith("_DATABASE_URL") for name in self.variables)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the processes that faults may hit."""
+        return [each.name for each in SERVICES] + (self.beside.names if self.beside else [])
+
+    def _environment(self) -> dict[str, str]:
+        return {
             **os.environ,
             "PLAZA_ADMIN_PASSWORD": self.password,
             **({"PRODUCTS_URL": self.products_proxy.url, "ORDERS_URL": self.orders_proxy.url} if self.proxied else {}),
@@ -60,12 +96,6 @@ class Shop:
             },
             **self.variables,
         }
-        try:
-            self._start(environment)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
 
     def _start(self, environment: Mapping[str, str]) -> None:
         command = self._command("up", "--detach", "--no-demo", "--port", str(self.port))
@@ -89,6 +119,8 @@ class Shop:
 
     def pid(self, name: str) -> int | None:
         """None while it waits to be started again."""
+        if self.beside and name in self.beside.names:
+            return self.beside.pid(name)
         state = State.read(self.system.state_file)
         records = (state.supervisor, *state.services) if state else ()
         return next((record.pid for record in records if record.name == name), None)
@@ -123,6 +155,11 @@ class Shop:
 
     def rows(self, name: str, path: str) -> list[dict[str, Any]]:
         return list(OperatorClient(self.system, service(name), self.port).rows(path))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex((LOOPBACK, port)) == 0
 
 
 def free_ports(count: int) -> int:

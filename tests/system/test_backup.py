@@ -20,7 +20,7 @@ import psycopg
 import pytest
 import requests
 
-from experiments.bench.filling import fresh_databases
+from experiments.databases import fresh_databases
 from tests.support.http import Client, succeeded
 from tests.support.plaza import WITHOUT_THROTTLES, Plaza, eventually
 from tests.system.shop import make_product, order_body, stock_of

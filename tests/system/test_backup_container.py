@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from experiments.bench.filling import fresh_databases
+from experiments.databases import fresh_databases
 from tests.support.checkout import copy_of
 from tests.support.plaza import Plaza
 

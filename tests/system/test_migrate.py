@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from experiments.bench.filling import fresh_databases
+from experiments.databases import fresh_databases
 from tests.support.plaza import Plaza
 
 pytestmark = pytest.mark.postgres

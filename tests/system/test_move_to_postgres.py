@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from experiments.bench import filling
-from experiments.bench.filling import fresh_databases
+from experiments.databases import fresh_databases
 from tests.support.http import Client, succeeded
 from tests.support.plaza import WITHOUT_THROTTLES, Plaza, eventually
 from tests.system.shop import make_category, make_product, place_order, send_order, stock_of

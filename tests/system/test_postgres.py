@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from experiments.bench.filling import fresh_databases
+from experiments.databases import fresh_databases
 from tests.support.http import Client, problem, succeeded
 from tests.support.plaza import WITHOUT_THROTTLES, Plaza, free_ports
 from tests.support.threads import at_once
