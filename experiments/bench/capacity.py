@@ -1,7 +1,8 @@
 """What a second gateway brings: predicted from the CPU of one request with one gateway, then measured.
 
-Both gateways have the same services and one database, as behind a load balancer. Each gets half of the connections. The
-load takes CPU of the same machine, so it is counted as a part of each request.
+Both gateways have the same services and one database, as behind a load balancer, and as many connections each as one
+alone has: a process that more threads work in takes more CPU for a request. The load takes CPU of the same machine, so
+it is counted as a part of each request.
 """
 
 import os
@@ -26,7 +27,7 @@ from .whole_path import requests
 from .wrk import Request
 
 CASES = ("own account", "page of 20", "an order read", "an order placed")
-CONNECTIONS = 16
+CONNECTIONS = 8  # to each gateway
 TITLE = "What a second gateway brings"
 HEADING = ("what", "gateways", "limited by", "predicted/s", "measured/s", "predicted ÷ measured")
 
@@ -98,8 +99,7 @@ def _run(
     seconds: float,
 ) -> Run:
     def send(port: int) -> wrk.Load:
-        connections = CONNECTIONS // len(ports)
-        return wrk.send(port, request, tokens, seconds=seconds, first=next_number(), connections=connections)
+        return wrk.send(port, request, tokens, seconds=seconds, first=next_number(), connections=CONNECTIONS)
 
     before = {kind: usage.cpu_s(pids) for kind, pids in leaders.items()} | {LOAD: _own_children_s()}
     with ThreadPoolExecutor(len(ports)) as senders:
