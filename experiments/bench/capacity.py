@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.capacity import LOAD, Capacity
@@ -26,7 +26,7 @@ from .rounds import WARM_UP_S, Plan, next_number, require_answers
 from .whole_path import requests
 from .wrk import Request
 
-CASES = ("own account", "page of 20", "an order read", "an order placed")
+CASES = ("own account", "page of 20", "an order read", "an order placed", "all order one product")
 CONNECTIONS = 8  # to each gateway
 TITLE = "What a second gateway brings"
 HEADING = ("what", "gateways", "limited by", "predicted/s", "measured/s", "predicted ÷ measured")
@@ -45,6 +45,7 @@ def measure(plan: Plan) -> Report:
         customer = stock.customer(shop)
         product_ids = stock.fill(shop)
         cases = requests(product_ids, stock.place_orders(shop.port, customer.sign_in(), product_ids))
+        cases["all order one product"] = replace(cases["an order placed"], bodies=[stock.order_of(product_ids[0])])
         with second_gateway(shop, Path(directory)) as second:
             leaders = {service.name: sides.leaders(shop, service.name) for service in SERVICES}
             leaders["gateway"] = [*leaders["gateway"], second.pid]
@@ -119,9 +120,9 @@ def _own_children_s() -> float:
 
 def _rows(case: str, one: Sequence[Run], two: Sequence[Run]) -> Iterator[tuple[str, ...]]:
     demands, measured = _medians(one), statistics.median(run.per_second for run in one)
-    model = Capacity.measured(demands, os.cpu_count() or 1, measured)
+    model = Capacity.measured(demands, os.cpu_count() or 1, CONNECTIONS, measured)
     for number, seen in ((1, measured), (2, statistics.median(run.per_second for run in two))):
-        limit = model.limit({"gateway": number})
+        limit = model.limit({"gateway": number}, CONNECTIONS * number)
         share = f"{limit.per_second / seen:.2f}" if number > 1 else "calibrated"
         yield case, str(number), limit.bottleneck, f"{limit.per_second:,.0f}", f"{seen:,.0f}", share
 

@@ -1,5 +1,6 @@
 """Plaza's own pages in a browser: registering, sign-ins, a forgotten password, problems, and coming back after one."""
 
+import re
 from itertools import count
 
 import pytest
@@ -145,6 +146,37 @@ def test_the_problems_are_listed_and_explained(visit: Visit) -> None:
     visit.is_at("Service unavailable")
     visit.shows("What it means", "What you can do")
     visit.is_sound()
+
+
+@ways
+def test_a_chosen_language_stays_until_another_is_chosen(visit: Visit) -> None:
+    def choose(name: str) -> None:
+        menu = visit.page.locator(".folded" if visit.way.width < 700 else ".wide-menu")
+        if visit.way.width < 700:
+            menu.locator("summary").click()
+        menu.get_by_role("button", name=name, exact=True).click()
+
+    visit.go("/problems/")
+    choose("Español")
+    assert visit.path() == "/problems/"
+    visit.is_at("Problemas")
+    visit.go("/register/")
+    assert visit.page.get_attribute("html", "lang") == "es"
+    visit.is_at("Registrarse")
+    visit.is_sound()
+    choose("English")
+    visit.is_at("Register")
+
+
+@ways
+def test_paper_is_white_whatever_the_screen_is(visit: Visit) -> None:
+    visit.go("/problems/circuit-open")
+    visit.page.emulate_media(media="print")
+    colour = "element => [getComputedStyle(element).color, getComputedStyle(document.body).backgroundColor]"
+    ink, ground = visit.page.locator("h1").evaluate(colour)
+    assert ground in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
+    assert max(map(int, re.findall(r"\d+", ink)[:3])) < 100
+    assert not visit.page.locator("header").first.is_visible()
 
 
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[2]], ids=str)
