@@ -60,14 +60,14 @@ def _are_few(query: Mapping[str, Any]) -> bool:
     return not _beyond_few.all(min=query.get("min_price", CHEAPEST), max=query.get("max_price", DEAREST))
 
 
-def beyond(number: int) -> Prepared[Any]:
+def priced_after(number: int) -> Prepared[Any]:
     """The product in a price range that comes after so many others, if there is one."""
     low, high = Parameter("min", PRICE), Parameter("max", PRICE)
     priced = Product.objects.filter(hidden_at=None, price__gte=low, price__lte=high).order_by("price", "pk")
     return Prepared(lambda: priced.values("pk")[number : number + 1])
 
 
-_beyond_few = beyond(FEW)
+_beyond_few = priced_after(FEW)
 
 
 def _bounds(column: str, prices: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_a_search_reads_the_newest_words(shopper: ServiceClient, make: Make, tex
 def test_a_price_range_by_age_looks_at_the_prices_first(
     shopper: ServiceClient, make: Make, monkeypatch: pytest.MonkeyPatch, few: int, index: str
 ) -> None:
-    monkeypatch.setattr(search, "_beyond_few", search.beyond(few))
+    monkeypatch.setattr(search, "_beyond_few", search.priced_after(few))
     for price in (1, 2, 3, 20, 21):
         make(price=Decimal(price))
     with planned() as plans:
