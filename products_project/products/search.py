@@ -50,8 +50,8 @@ def _filtered(query: Mapping[str, Any]) -> QuerySet[Product]:
     prices = {bound: query[name] for name, bound in (("min_price", "gte"), ("max_price", "lte")) if name in query}
     if "is_few" not in query:
         return products.filter(**_bounds("price", prices))
-    if query["is_few"]:
-        return products.filter(pk__in=Product.objects.filter(hidden_at=None, **_bounds("price", prices)).values("pk"))
+    if query["is_few"]:  # all filters are inside, or SQLite might walk a category in the list's order
+        return visible_products().filter(pk__in=products.filter(**_bounds("price", prices)).values("pk"))
     return products.alias(seen_price=Unindexed("price")).filter(**_bounds("seen_price", prices))
 
 

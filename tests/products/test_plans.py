@@ -84,3 +84,18 @@ def test_stale_entries_have_an_index(make: Make) -> None:
     with planned() as plans:
         INDEX.fill()
     assert "product_entries_stale" in plans[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [("", ""), ("&category=books", "_cat"), ("&in_stock=true", "_avail")],
+    ids=["all", "cat", "stock"],
+)
+def test_a_small_price_range_is_read_from_its_own_index_whatever_else_is_asked(
+    shopper: ServiceClient, books: Category, query: str, index: str
+) -> None:
+    stockpile(create_category(name="Games"), books, 60)
+    with planned() as plans:
+        assert shopper.get(f"/products/?min_price=2&max_price=20&page_size=5{query}").status_code == 200
+    assert f"products_price{index} " in plans[-1]
+    assert "products_created_at" not in plans[-1]
