@@ -50,8 +50,10 @@ def _filtered(query: Mapping[str, Any]) -> QuerySet[Product]:
     prices = {bound: query[name] for name, bound in (("min_price", "gte"), ("max_price", "lte")) if name in query}
     if "is_few" not in query:
         return products.filter(**_bounds("price", prices))
-    if query["is_few"]:  # all filters are inside, or SQLite might walk a category in the list's order
-        return visible_products().filter(pk__in=products.filter(**_bounds("price", prices)).values("pk"))
+    if query["is_few"]:
+        # All filters are inside, and it is sorted and cut: else a database might walk all products in the list's order.
+        few = products.filter(**_bounds("price", prices)).order_by("price", "pk")[:FEW]
+        return visible_products().filter(pk__in=few.values("pk"))
     return products.alias(seen_price=Unindexed("price")).filter(**_bounds("seen_price", prices))
 
 
