@@ -122,7 +122,7 @@ def test_the_documented_command_needs_nothing_installed_and_fills_the_repository
     copy_of("operations", tmp_path)
 
     command = [sys.executable, "-I", "-S", "-c", f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r}); {RUN}"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     assert result.returncode == 0
     assert sorted(contents(tmp_path / ".plaza" / "compose-secrets")) == sorted(generate())

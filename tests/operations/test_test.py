@@ -121,7 +121,7 @@ def test_interrupted_it_lets_suites_stop_what_they_started_and_ends_the_rest(
     run_id = eventually(lambda: note.exists() and note.read_text())
     assert len(processes.tagged(RUN_VARIABLE, run_id)) == 3  # tox, the suite, and what the suite started
     os.kill(run.pid, number)
-    printed = run.communicate(timeout=15)
+    printed = run.communicate(timeout=60)
     assert (run.returncode, "Traceback" in printed[1]) == (130, False)
     assert note.read_text() == f"{run_id} services stopped"
     eventually(lambda: processes.tagged(RUN_VARIABLE, run_id) == [])

@@ -163,7 +163,7 @@ def test_in_the_foreground_a_signal_ends_everything_in_order(plaza: FakePlaza, n
     printed = run.stdout or ()
     assert any("Stop it with Ctrl-C." in line for line in printed)
     run.send_signal(number)
-    _, complaints = run.communicate(timeout=10)
+    _, complaints = run.communicate(timeout=60)
     assert (run.returncode, complaints.splitlines()[-2:]) == (0, ["stopping", "stopped"])
     assert plaza.processes() == []
     assert not (plaza.data_dir / "run/supervisor.json").exists()

@@ -84,7 +84,7 @@ class Plaza:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
             check=False,
         )
 
@@ -232,7 +232,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def eventually(condition: Callable[[], T], *, timeout_s: float = 20) -> T:
+def eventually(condition: Callable[[], T], *, timeout_s: float = 60) -> T:  # the machine may be busy
     """Wait until `condition` returns something true, and return that."""
     give_up_s = time.monotonic() + timeout_s
     while not (value := condition()):

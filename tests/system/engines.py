@@ -29,7 +29,7 @@ class Postgres:
 
     def run(self, program: str, *arguments: str) -> None:
         command = [*AS_POSTGRES, str(self._programs / program), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=90)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=300)
 
     def make(self) -> None:
         self.run("initdb", "-D", str(self.data), "-U", "postgres", "--auth=trust", "--no-sync")

@@ -71,7 +71,7 @@ class Gateway:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        eventually(self.is_ready, timeout_s=60)
+        eventually(self.is_ready, timeout_s=180)
 
     def is_ready(self) -> bool:
         try:

@@ -55,7 +55,7 @@ def run(
 ) -> str:
     """What the program wrote. It must succeed."""
     finished = subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, timeout=300, check=False, env=environment, input=given
+        command, cwd=directory, capture_output=True, text=True, timeout=800, check=False, env=environment, input=given
     )
     assert finished.returncode == 0, f"{command[:3]}\n{finished.stdout}\n{finished.stderr}"
     return str(finished.stdout)

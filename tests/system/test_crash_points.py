@@ -96,7 +96,7 @@ def product(shop: Shop) -> dict[str, Any]:
 
 
 def assert_settles(shop: Shop) -> None:
-    eventually(lambda: shop.audit()["unsettled"] == 0, timeout_s=40)
+    eventually(lambda: shop.audit()["unsettled"] == 0, timeout_s=120)
     assert shop.audit()["differences"] == []
 
 

@@ -307,6 +307,6 @@ def test_a_bad_network_to_products_harms_products_alone(
     order = succeeded(send_order(remote_buyer, remote_product, 2, key=str(uuid4())), 202)
     assert (order["status"], order["total"]) == ("pending", None)
     heal(network)
-    eventually(lambda: order_status(remote_buyer, order) == "confirmed", timeout_s=40)
+    eventually(lambda: order_status(remote_buyer, order) == "confirmed", timeout_s=120)
     eventually(lambda: search_uncached(remote_buyer).status_code == 200)
     assert stock_of(remote_buyer, remote_product) == 10 - 2

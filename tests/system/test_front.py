@@ -85,7 +85,7 @@ def test_no_request_is_lost(
         spread = [gateway.served() - served for gateway, served in zip(gateways, before, strict=True)]
         for fault in (restart, load_new_code, kill):
             fault(gateways[1])
-            eventually(lambda: up(monitor) == 2, timeout_s=60)
+            eventually(lambda: up(monitor) == 2, timeout_s=180)
             traffic.go_on(3)
         while traffic.total < ENOUGH:
             traffic.go_on(1)

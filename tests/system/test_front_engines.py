@@ -95,7 +95,7 @@ def test_postgresql_that_begins_again_loses_no_order(
     with Traffic(at[0], [buyer.access for buyer in buyers], product, accepted=UNAVAILABLE) as traffic:
         traffic.go_on(3)
         fault(database)
-        eventually(lambda: up(at[1]) == 2, timeout_s=30)
+        eventually(lambda: up(at[1]) == 2, timeout_s=120)
         traffic.go_on(5)
         answered = traffic.answers[200] + traffic.answers[201]
         traffic.go_on(3)

@@ -85,7 +85,7 @@ def test_a_run_that_is_killed_half_way_is_repeated(sold: dict[str, Any], urls: d
     with psycopg.connect(urls["ORDERS_DATABASE_URL"]) as other:
         other.execute("LOCK TABLE orders_orderevent IN SHARE MODE")
         killed = subprocess.Popen(shop.command("move-to-postgres", "--yes"), env=shop.environment)
-        eventually(lambda: waits_for_a_lock(urls["ORDERS_DATABASE_URL"]), timeout_s=60)
+        eventually(lambda: waits_for_a_lock(urls["ORDERS_DATABASE_URL"]), timeout_s=180)
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
         eventually(lambda: not shop.processes())

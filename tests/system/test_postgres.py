@@ -107,6 +107,6 @@ def test_one_key_makes_one_order(buyer: Client, seller: Client) -> None:
 def test_more_connections_than_the_server_allows_are_refused_at_the_start(shop: Plaza) -> None:
     command = [shop.python, str(shop.root / "users_project/manage.py"), "serve", "--port", str(free_ports(1))]
     environment = {**shop.environment, "PLAZA_DATA_DIR": str(shop.data_dir), "USERS_REPLICAS": "1000"}
-    refused = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert refused.returncode == 1
     assert "users needs 24 threads × 1 workers × 1000 replicas = 24000 connections" in refused.stderr

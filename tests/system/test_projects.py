@@ -43,7 +43,7 @@ class Project:
     def manage(self, *arguments: str, **environment: str) -> str:
         """Run the command and return what it printed."""
         with self.start(*arguments, **environment) as process:
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
         return output
 
@@ -54,7 +54,7 @@ class Project:
                 yield process
             finally:
                 process.terminate()
-                process.communicate(timeout=30)
+                process.communicate(timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def wait_for(client: Client, path: str) -> None:
         except OSError:
             return False
 
-    eventually(answers, timeout_s=30)
+    eventually(answers, timeout_s=120)
 
 
 @pytest.mark.parametrize("name", PROJECTS)
@@ -149,7 +149,7 @@ def test_runserver_works_too(projects: dict[str, Project]) -> None:
 
 def test_more_than_one_gateway_worker_needs_redis(projects: dict[str, Project]) -> None:
     with projects["gateway_project"].start("serve", "--port", str(free_ports(1)), "--workers", "2") as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
     assert process.returncode != 0
     assert "More than one worker needs REDIS_URL" in output
 
@@ -158,7 +158,7 @@ def test_a_missing_secret_refuses_to_start_where_secrets_are_required(projects: 
     project = projects["orders_project"]
 
     with project.start("check", PLAZA_REQUIRE_SECRETS="true") as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
     assert process.returncode != 0
     assert "The secret PLAZA_SECRET_DJANGO_ORDERS is missing" in output
     assert os.listdir(project.data_dir / "orders_project")  # nothing else was deleted

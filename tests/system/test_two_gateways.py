@@ -32,7 +32,7 @@ def other_url(plaza: Plaza) -> Iterator[str]:
     command = [plaza.python, manage, "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         try:
-            eventually(lambda: is_ready(url), timeout_s=30)
+            eventually(lambda: is_ready(url), timeout_s=120)
             yield url
         finally:
             os.killpg(process.pid, signal.SIGTERM)

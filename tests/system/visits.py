@@ -35,7 +35,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-expect.set_options(timeout=15_000)  # the machine may be busy
+expect.set_options(timeout=45_000)  # the machine may be busy
 GRAVE = ("serious", "critical")
 
 
