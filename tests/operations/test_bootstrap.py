@@ -36,6 +36,7 @@ def test_a_package_that_is_not_the_pinned_one_is_refused(plaza: FakePlaza) -> No
     lock = plaza.root / "requirements.lock"
     pinned = lock.read_text()
     lock.write_text(pinned.replace("sha256:", "sha256:0")[:-2] + "\n")
+    (plaza.root / RECORD).unlink()  # so that nothing is taken as installed
     try:
         answer = plaza.run("migrate")
     finally:
