@@ -7,6 +7,7 @@ import queue
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -91,8 +92,14 @@ def _take(total: Total, number: int, message: Message) -> None:
 
 @contextmanager
 def workers(shares: list[tuple[int, list[str]]], messages: "queue.Queue[tuple[int, Message | None]]") -> Iterator[None]:
-    """Neither settings of the environment nor the order of a set of strings may make a difference."""
-    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {"PYTHONHASHSEED": "0"}
+    """Neither settings of the environment nor the order of a set of strings may make a difference.
+
+    Their databases are in memory where the system has a place for that, and go with this block.
+    """
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    directory = tempfile.TemporaryDirectory(prefix="plaza-simulation-", dir=memory)
+    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    environment |= {"PYTHONHASHSEED": "0", "TMPDIR": directory.name}
     started = []
     try:
         for number, share in shares:
@@ -104,6 +111,7 @@ def workers(shares: list[tuple[int, list[str]]], messages: "queue.Queue[tuple[in
         for process in started:
             process.terminate()
             process.wait()
+        directory.cleanup()
 
 
 def _read(number: int, process: "subprocess.Popen[str]", messages: "queue.Queue[Any]") -> None:

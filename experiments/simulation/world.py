@@ -107,8 +107,7 @@ class World:
 
 def _set_up() -> dict[str, Any]:
     """Django with the apps of both projects. Returns the configuration of their databases."""
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    _keep(directory := tempfile.TemporaryDirectory(prefix="plaza-simulation-", dir=memory))
+    _keep(directory := tempfile.TemporaryDirectory(prefix="plaza-simulation-"))
     os.environ["PLAZA_DATA_DIR"] = directory.name
     os.environ["DJANGO_SETTINGS_MODULE"] = "experiments.simulation.settings"
     clock.install_in_django()
