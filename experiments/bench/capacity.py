@@ -60,14 +60,8 @@ def measure(plan: Plan) -> Report:
 @contextmanager
 def second_gateway(shop: Shop, directory: Path) -> Iterator[sides.Server]:
     port = free_ports(1)
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
-        **{service.url_variable: service.url(shop.port) for service in SERVICES if service.offset is not None},
-        "PLAZA_DATA_DIR": str(directory),
-        "THROTTLE_USER": "0",
-    }
     command = manage("gateway_project", "serve", "--port", str(port))
-    with sides.running(command, port, environment, directory / "second-gateway.log") as server:
+    with sides.running(command, port, shop.environment, directory / "second-gateway.log") as server:
         yield server
 
 

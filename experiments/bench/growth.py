@@ -22,6 +22,7 @@ from experiments.databases import fresh_databases
 from operations import processes
 from operations.console import OperationError, say
 from operations.layout import ROOT
+from operations.test import postgres_url
 
 from . import filling
 from .asks import CASES, Ask, Tables
@@ -29,7 +30,6 @@ from .report import Report
 from .rounds import Comparison, Plan
 
 FEW, MANY, MANY_QUICK = 1_000, 1_000_000, 100_000
-POSTGRES_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 REQUESTS_A_ROUND = 8
 SEARCHABLE_WITHIN_S = 7200.0
 
@@ -41,7 +41,7 @@ def measure(plan: Plan) -> Report:
     comparisons, notes = [], []
     for name, system in {"SQLite": sqlite_system, "PostgreSQL": postgres_system}.items():
         if name == "PostgreSQL" and not has_postgres():
-            say(f"PostgreSQL is left out: none answers at {postgres_server()}; PLAZA_TEST_POSTGRES names another one.")
+            say(f"PostgreSQL is left out: none answers at {postgres_url()}; PLAZA_TEST_POSTGRES names another one.")
             continue
         with tempfile.TemporaryDirectory(prefix="plaza-bench-") as directory, ExitStack() as stack:
             small = stack.enter_context(system(Path(directory) / "small", FEW))
@@ -92,7 +92,7 @@ def sqlite_system(directory: Path, rows: int) -> Iterator[Tables]:
 
 @contextmanager
 def postgres_system(directory: Path, rows: int) -> Iterator[Tables]:
-    with fresh_databases(postgres_server()) as urls:
+    with fresh_databases(postgres_url()) as urls:
         _migrate(directory, urls)
         say(f"PostgreSQL: filling in {rows:,} rows of everything ...")
         filling.fill_postgres(urls, rows)
@@ -120,13 +120,9 @@ def _searchable(tables: Tables) -> Tables:
     return tables
 
 
-def postgres_server() -> str:
-    return os.environ.get("PLAZA_TEST_POSTGRES") or POSTGRES_SERVER
-
-
 def has_postgres() -> bool:
     try:
-        psycopg.connect(postgres_server(), connect_timeout=3).close()
+        psycopg.connect(postgres_url(), connect_timeout=3).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -8,21 +8,17 @@ from pathlib import Path
 from typing import Self
 
 from operations import processes
-from operations.layout import ROOT, SERVERS, manage
+from operations.layout import ROOT, manage
 
 LOOK_EVERY_S = 0.2
 SECOND_GATEWAY, SECOND_RELAY = "second gateway", "second relay"
 
 
 class Beside:
-    """They have the services, databases and keys of the system in `directory`, whose gateway is at `first_port`."""
+    """`environment` names the services, databases and keys of the system; what they print goes to `directory`."""
 
-    def __init__(self, directory: Path, first_port: int, port: int, environment: Mapping[str, str]) -> None:
-        urls = {
-            server.url_variable: environment.get(server.url_variable) or server.url(first_port) for server in SERVERS
-        }
-        self._environment = {**environment, **urls, "PLAZA_DATA_DIR": str(directory)}
-        self._environment.pop("PLAZA_ADMIN_PASSWORD", None)
+    def __init__(self, directory: Path, port: int, environment: Mapping[str, str]) -> None:
+        self._environment = environment
         self._log = directory / "beside.log"
         self._commands = {
             SECOND_GATEWAY: manage("gateway_project", "serve", "--port", str(port)),

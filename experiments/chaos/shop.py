@@ -57,7 +57,7 @@ class Shop:
 
     def __enter__(self) -> Self:
         try:
-            self._start(self._environment())
+            self._start({**os.environ, "PLAZA_ADMIN_PASSWORD": self.password, **self._overrides})
         except BaseException:
             self.__exit__()
             raise
@@ -67,7 +67,7 @@ class Shop:
     def two_of_each(self) -> Iterator[None]:
         """A second gateway and a second relay, for as long as the block takes."""
         port = free_ports(1)
-        with Beside(self.system.base, self.port, port, self._environment()) as beside:
+        with Beside(self.system.base, port, self.environment) as beside:
             self.beside, self.ports = beside, [self.port, port]
             if not processes.wait_until(lambda: _listens(port), timeout_s=START_WITHIN_S):
                 raise OperationError(f"the second gateway did not start; see {self.system.base}/beside.log.")
@@ -85,10 +85,14 @@ class Shop:
         """Of the processes that faults may hit."""
         return [each.name for each in SERVICES] + (self.beside.names if self.beside else [])
 
-    def _environment(self) -> dict[str, str]:
+    @property
+    def environment(self) -> dict[str, str]:
+        """For further processes of this system, beside those of `up`."""
+        return {**self.system.environment(self.port), **self._overrides}
+
+    @property
+    def _overrides(self) -> dict[str, str]:
         return {
-            **os.environ,
-            "PLAZA_ADMIN_PASSWORD": self.password,
             **({"PRODUCTS_URL": self.products_proxy.url, "ORDERS_URL": self.orders_proxy.url} if self.proxied else {}),
             **{
                 f"THROTTLE_{scope}": "0"

@@ -4,7 +4,6 @@ What was answered to a write is what is read afterwards, and writing it again ch
 The fields come from the gateway's OpenAPI document, so a new one is tried too. Each value is at the edge of its type.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -15,11 +14,12 @@ import pytest
 import requests
 
 from experiments.databases import fresh_databases
+from operations.test import postgres_url
 from tests.support.http import Client
 from tests.support.plaza import WITHOUT_THROTTLES, Plaza
 from tests.system.shop import make_category, make_product, place_order
 
-SERVER = os.environ.get("PLAZA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+SERVER = postgres_url()
 ODD_TEXTS = (
     "a",
     " a ",

@@ -21,11 +21,12 @@ import pytest
 import requests
 
 from experiments.databases import fresh_databases
+from operations.test import postgres_url
 from tests.support.http import Client, succeeded
 from tests.support.plaza import WITHOUT_THROTTLES, Plaza, eventually
 from tests.system.shop import make_product, order_body, stock_of
 
-SERVER = os.environ.get("PLAZA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+SERVER = postgres_url()
 BUYERS = 4
 
 pytestmark = pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import psycopg
 import pytest
 
 from experiments.databases import fresh_databases
+from operations.test import postgres_url
 from tests.support.checkout import copy_of
 from tests.support.plaza import Plaza
 
 pytestmark = pytest.mark.postgres
 
-SERVER = os.environ.get("PLAZA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+SERVER = postgres_url()
 
 
 def test_backup_and_restore_need_nothing_but_operations_and_postgresql_s_programs(tmp_path: Path) -> None:

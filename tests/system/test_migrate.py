@@ -1,6 +1,5 @@
 """Tables are changed while others use them: `migrate` doesn't make everyone wait behind it."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +8,12 @@ import psycopg
 import pytest
 
 from experiments.databases import fresh_databases
+from operations.test import postgres_url
 from tests.support.plaza import Plaza
 
 pytestmark = pytest.mark.postgres
 
-SERVER = os.environ.get("PLAZA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+SERVER = postgres_url()
 BEFORE, COLUMN = "0004", "ownerless_at"  # a migration of products that adds a column to a table
 
 

@@ -13,13 +13,14 @@ import pytest
 
 from experiments.bench import filling
 from experiments.databases import fresh_databases
+from operations.test import postgres_url
 from tests.support.http import Client, succeeded
 from tests.support.plaza import WITHOUT_THROTTLES, Plaza, eventually
 from tests.system.shop import make_category, make_product, place_order, send_order, stock_of
 
 pytestmark = pytest.mark.postgres
 
-SERVER = os.environ.get("PLAZA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+SERVER = postgres_url()
 ROWS = 3_000  # more than a batch
 
 

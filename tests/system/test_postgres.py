@@ -1,6 +1,5 @@
 """The same shop on PostgreSQL: four databases instead of four files, and no other difference."""
 
-import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from functools import partial
 import pytest
 
 from experiments.databases import fresh_databases
+from operations.test import postgres_url
 from tests.support.http import Client, problem, succeeded
 from tests.support.plaza import WITHOUT_THROTTLES, Plaza, free_ports
 from tests.support.threads import at_once
@@ -24,7 +24,7 @@ from tests.system.shop import (
 
 pytestmark = pytest.mark.postgres
 
-SERVER = os.environ.get("PLAZA_TEST_POSTGRES") or "postgresql://postgres@127.0.0.1:5432/postgres"
+SERVER = postgres_url()
 
 
 @pytest.fixture(scope="module")
