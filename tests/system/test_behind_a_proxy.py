@@ -138,4 +138,4 @@ def test_the_clients_own_address_is_known(front: Front) -> None:
 @pytest.mark.parametrize("check", ["OPTIONS /", "GET /health/ready", "HEAD /health/live HTTP/1.0"])
 def test_a_balancer_finds_it_healthy(plaza: Plaza, tmp_path: Path, check: str) -> None:
     with haproxy(tmp_path, free_ports(), plaza.port, check) as stats:
-        eventually(lambda: backend_status(stats) == "UP", timeout_s=5)
+        eventually(lambda: backend_status(stats) == "UP")

@@ -34,7 +34,7 @@ def cut_off(request: Request) -> Response:
 
 def dripping(request: Request) -> Response:
     def drops() -> Iterator[bytes]:
-        for _ in range(100):
+        for _ in range(1000):
             time.sleep(0.1)
             yield b" "
 
@@ -89,7 +89,7 @@ def test_a_client_sees_a_problem_without_internal_details(
     assert "10.0.0.7" not in shown
     assert "Traceback" not in shown
     assert str(products.server.port) not in shown
-    assert response.elapsed.total_seconds() < 5
+    assert response.elapsed.total_seconds() < 60  # without a deadline it drips for 100 s
 
 
 def test_an_unknown_field_is_dropped_and_counted(deceived: Plaza, products: Impostor) -> None:

@@ -4,7 +4,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -115,11 +114,9 @@ def test_a_gateway_alone_says_which_part_is_out_of_order(clients: dict[str, Clie
     wait_for(gateway, "/health/ready")
 
     account = {"username": "ada", "email": "ada@shop.example", "password": "silver-meadow-in-may"}
-    started_s = time.monotonic()
     response = gateway.post("/api/auth/register/", account)
     assert response.status_code in (502, 503)
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert time.monotonic() - started_s < 5
     succeeded(gateway.get("/api/"))
 
 
