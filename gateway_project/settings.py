@@ -228,8 +228,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"OrderStatus": "gateway_project.schemas.orders.STATUSES"},
 }
 
-# A call that waits in a lane's line holds a thread. With a full line there are still threads for the other lanes.
-SERVER_LIMITS = Limits.from_environment(threads=400, notice_s=1, queue_s=DEADLINE_S)
+# Each lane's requests have few threads, unless they hang; then there are still threads for the other lanes. Who has
+# waited until half a second is left of the deadline would be begun in vain.
+SERVER_GROUPING = "gateway_project.routing.groups.Grouping"
+SERVER_LIMITS = Limits.from_environment(threads=400, notice_s=1, queue_s=max(DEADLINE_S - 0.5, DEADLINE_S / 2))
 MAX_BODY_BYTES = plaza.body_limit("MAX_BODY_BYTES", 65_536)
 MAX_ORDER_BODY_BYTES = plaza.body_limit("MAX_ORDER_BODY_BYTES", 262_144)
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(MAX_BODY_BYTES, MAX_ORDER_BODY_BYTES)  # Django's own, for forms

@@ -14,6 +14,7 @@ from .application import Answer, refused
 from .connections import Connection, Connections, Phase
 from .framing import Stage, WholeRequest
 from .limits import Limits
+from .lines import Grouping
 from .loop import READ, WRITE, Loop
 from .metrics import CLOSED, REFUSED
 from .refusals import CONTINUE, OVERLOADED, TOO_SLOW, Refusal, refusal_of
@@ -32,7 +33,10 @@ Answering = Callable[[WholeRequest, Connection], Answer]
 
 
 class Conversations:
-    """`answer` is called in `threads`, everything else in the loop's thread. `clock` is monotonic seconds."""
+    """`answer` is called in `threads`, everything else in the loop's thread. `clock` is monotonic seconds.
+
+    `grouping` says from a request's head in which line it waits for a thread.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Conversations:
         connections: Connections,
         threads: Threads,
         answer: Answering,
+        grouping: Grouping,
         limits: Limits,
         clock: Callable[[], float],
     ) -> None:
@@ -47,6 +52,7 @@ class Conversations:
         self._connections = connections
         self._threads = threads
         self._answer = answer
+        self._grouping = grouping
         self._limits = limits
         self._clock = clock
 
@@ -141,7 +147,8 @@ class Conversations:
         request.arrived_at = self._clock()
         self._connections.enter(connection, Phase.ANSWERING)
         self._watch(connection, READ)  # to see whether the client hangs up
-        self._threads.submit(partial(self._work, connection, request))
+        group = self._grouping.group_of(request.message, connection.peer[0])
+        self._threads.submit(partial(self._work, connection, request), group)
 
     def _work(self, connection: Connection, request: WholeRequest) -> None:
         """In a thread. Most answers fit into the socket's buffer, and then the loop may sleep until it is asked again.

@@ -10,7 +10,9 @@ from .connections import Address, Connection, Connections
 from .conversations import Answering, Conversations
 from .framing import RequestReader
 from .limits import Limits
+from .lines import HANGS_S, Grouping, Together
 from .loop import READ, Loop
+from .metrics import WAITING
 from .refusals import TOO_MANY
 from .threads import Threads
 
@@ -33,15 +35,20 @@ class Server:
         threads: Threads,
         limits: Limits,
         *,
+        grouping: Grouping | None = None,
         accept_at_once: int = 64,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.loop = Loop()
+        self._threads = threads
+        self._waiting = 0
         self._make_reader = make_reader
         self._accept_at_once = accept_at_once
         self._listeners: list[socket.socket] = []
         self._connections = Connections(limits, counted_as, clock)
-        self._conversations = Conversations(self.loop, self._connections, threads, answer, limits, clock)
+        self._conversations = Conversations(
+            self.loop, self._connections, threads, answer, grouping or Together(), limits, clock
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -56,7 +63,11 @@ class Server:
 
     def turn(self, timeout_s: float) -> None:
         """Wait for something to happen, `timeout_s` at most, and deal with it."""
-        self.loop.turn(timeout_s)
+        self.loop.turn(min(timeout_s, HANGS_S) if self._waiting else timeout_s)
+        if self._waiting or self._threads.waiting:
+            self._waiting = self._threads.waiting
+            WAITING.set(self._waiting)
+            self._threads.widen()
         self._conversations.end_overdue()
 
     def stop_listening(self) -> None:

@@ -11,16 +11,19 @@ from types import FrameType
 import structlog
 from django.conf import settings
 from django.db import connections
+from django.utils.module_loading import import_string
 from gunicorn.workers import base
 
 from common import memory
 from common.observability import health
 
+from . import threads
 from .application import Responder
 from .caretaker import NOTICE, SIGNALS
 from .connections import counting
 from .framing import RequestReader, Settings
 from .limits import Limits
+from .lines import Grouping
 from .server import Server
 from .threads import Threads
 
@@ -29,6 +32,7 @@ IDLE_LINGER_S = 2.0  # how long a service that ends still takes a next request o
 LEAVING_TURN_S = 0.1
 OTHER_FILES = 256  # that a process has open besides connections: its database's, its calls', its logs
 FILES_A_THREAD = 4
+TOGETHER = "common.server.lines.Together"
 
 log = structlog.get_logger(__name__)
 
@@ -63,14 +67,17 @@ class Worker(base.Worker):
 
     def make_server(self, limits: Limits) -> Server:
         config = Settings(self.cfg)
+        grouping: Grouping = import_string(getattr(settings, "SERVER_GROUPING", TOGETHER))()
+        threads.own = Threads(limits.threads, at_end=connections.close_all, places=grouping.places)
         responder = Responder(self.wsgi, config, lambda: not self.alive or health.is_leaving())
         max_body_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return Server(
             responder.answer,
             lambda peer: RequestReader(config, peer, max_body_bytes),
             counting(getattr(settings, "TRUSTED_PROXIES", ())),
-            Threads(limits.threads, at_end=connections.close_all),
+            threads.own,
             limits,
+            grouping=grouping,
             accept_at_once=64 if self.cfg.workers == 1 else 1,
         )
 

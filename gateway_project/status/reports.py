@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from common.server.threads import waiting_in
 from gateway_project.store import fallback
 from gateway_project.upstreams.client import MonitoredUpstream, lanes
 from gateway_project.upstreams.latency import Point
@@ -77,7 +78,7 @@ def _state_of(lane: MonitoredUpstream) -> UpstreamState:
         retry_after_s=round(lane.circuit.retry_after_s(), 1) if state == "open" else None,
         in_flight=lane.bulkhead.in_flight,
         max_in_flight=lane.bulkhead.limit,
-        waiting=lane.bulkhead.waiting,
+        waiting=lane.bulkhead.waiting + waiting_in(f"{lane.name}/{lane.lane}"),
         calls=latency.calls,
         failures=latency.failures,
         failure_rate=round(latency.failures / latency.calls, 4) if latency.calls else 0.0,

@@ -30,7 +30,7 @@ class UpstreamReport(serializers.Serializer[Any]):
     )
     in_flight = serializers.IntegerField()
     max_in_flight = serializers.IntegerField()
-    waiting = serializers.IntegerField(help_text="Calls that wait in line for a place.")
+    waiting = serializers.IntegerField(help_text="Requests and calls that wait in line for a place.")
     calls = serializers.IntegerField(help_text="Attempts of the last minute, retries included.")
     failures = serializers.IntegerField(help_text="Those of them that brought no usable answer.")
     failure_rate = serializers.FloatField(help_text="From 0 to 1.")

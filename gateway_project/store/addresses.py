@@ -18,8 +18,13 @@ def client_address(request: HttpRequest) -> str:
     An entry that is no address ends the search: then the proxy that passed it on is all that is known. Without any
     address, as behind a Unix socket, it is the empty string.
     """
-    address = parse_address(request.META.get("REMOTE_ADDR", ""))
-    hops = [hop for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    return address_behind(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
+
+
+def address_behind(peer: str, forwarded_for: str) -> str:
+    """As `client_address`, of a request that is only a head yet."""
+    address = parse_address(peer)
+    hops = [hop for hop in forwarded_for.split(",") if hop.strip()]
     while hops and _is_trusted(address) and (hop := parse_address(hops.pop())):
         address = hop
     return "" if address is None else str(address)

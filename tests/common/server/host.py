@@ -9,8 +9,8 @@ from gunicorn.config import Config
 from common.server.application import Application, Responder
 from common.server.framing import RequestReader, Settings
 from common.server.limits import Limits
+from common.server.lines import Group, Work
 from common.server.server import Server
-from common.server.threads import Work
 from tests.support.clock import Clock
 
 MAX_BODY_BYTES = 1000
@@ -24,8 +24,15 @@ class Workers:
     def __init__(self) -> None:
         self.is_holding = False
         self.held: list[Work] = []
+        self.groups: list[Group] = []
 
-    def submit(self, work: Work) -> None:
+    waiting = 0
+
+    def widen(self) -> None:
+        pass
+
+    def submit(self, work: Work, group: Group) -> None:
+        self.groups.append(group)
         if self.is_holding:
             self.held.append(work)
         else:

@@ -1,10 +1,11 @@
 import threading
-from collections.abc import Callable
 from queue import SimpleQueue
 
 import pytest
 
-from common.server.threads import Threads
+from common.server.lines import EVERYTHING, HANGS_S, Group, Line
+from common.server.threads import Threads, _Job
+from tests.support.clock import Clock
 
 LONG_S = 10
 
@@ -87,10 +88,60 @@ def test_who_has_nothing_to_do_ends_and_tidies_up() -> None:
 
 def test_work_that_comes_while_one_gives_up_waiting_is_done() -> None:
     threads = Threads(1)
-    inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
-    job = Job()
+    inbox: SimpleQueue[_Job] = SimpleQueue()
+    job = _Job(Line(1, 1), EVERYTHING, Job())
     inbox.put(job)  # as `submit` does, which has taken the inbox from the idle ones
     assert threads._retire(inbox) is job
+
+
+def test_a_group_whose_places_are_taken_holds_up_no_other() -> None:
+    threads = Threads(8, places={"slow": 2})
+    slow = [Job() for _ in range(3)]
+    for number, job in enumerate(slow):
+        threads.submit(job, Group("slow", number))
+    assert slow[0].begun.wait(LONG_S)
+    assert slow[1].begun.wait(LONG_S)
+    quick = Job()
+    threads.submit(quick, Group("quick"))
+    assert quick.begun.wait(LONG_S)
+    assert not slow[2].begun.is_set()
+    assert threads.waiting == 1
+    assert [threads.waiting_in(name) for name in ("slow", "quick", "none")] == [1, 0, 0]
+
+    slow[0].end()
+    assert slow[2].begun.wait(LONG_S)
+    assert threads.waiting == 0
+    for job in (*slow, quick):
+        job.end()
+
+
+def test_a_group_that_hangs_gets_more_threads() -> None:
+    clock = Clock()
+    threads = Threads(8, places={"hung": 1}, clock=clock)
+    first, second = Job(), Job()
+    threads.submit(first, Group("hung", 1))
+    threads.submit(second, Group("hung", 2))
+    assert first.begun.wait(LONG_S)
+    threads.widen()
+    assert threads.waiting == 1
+
+    clock.advance(2 * HANGS_S)
+    threads.widen()
+    assert second.begun.wait(LONG_S)
+    first.end()
+    second.end()
+
+
+def test_when_there_are_no_more_threads_another_group_gets_the_one_that_is_free() -> None:
+    threads = Threads(1)
+    first, second = Job(), Job()
+    threads.submit(first, Group("a"))
+    threads.submit(second, Group("b"))
+    assert first.begun.wait(LONG_S)
+    assert not second.begun.is_set()
+    first.end()
+    assert second.begun.wait(LONG_S)
+    second.end()
 
 
 def test_a_machine_without_room_for_more_goes_on_with_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,9 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from common.resilience import Deadline
+from common.server import threads
+from common.server.lines import Group
+from common.server.threads import Threads
 from common.upstream import Unreachable
 from gateway_project.auth.models import Session
 from gateway_project.auth.sessions import revoke
@@ -98,6 +101,14 @@ def test_the_report_counts_calls_that_a_full_bulkhead_refused(staff: Client) -> 
         assert send(staff, "GET", PATH).status_code == 503
         assert told(staff)[CATALOGUE] == IDLE | {"in_flight": 8, "rejected": 1}
     assert told(staff)[CATALOGUE] == IDLE | {"rejected": 1}
+
+
+def test_the_report_counts_requests_that_wait_for_a_thread(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Threads(1, places={"products/catalogue": 0})
+    for _ in range(3):
+        own.submit(lambda: None, Group("products/catalogue"))
+    monkeypatch.setattr(threads, "own", own)
+    assert told(staff)[CATALOGUE] == IDLE | {"waiting": 3}
 
 
 def test_the_report_tells_an_open_circuit_and_when_it_may_be_tried(staff: Client, services: Services) -> None:
