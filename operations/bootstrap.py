@@ -105,8 +105,11 @@ def exclusively() -> Iterator[None]:
 def install(lock: str) -> None:
     started_s = time.monotonic()
     record = read_record()
+    is_usable = bool(record) and is_intact(record)
+    if not is_usable and VENV.is_symlink():  # to an environment of somebody else, who goes on using it
+        VENV.unlink()
     RECORD.unlink(missing_ok=True)
-    if not record or not is_intact(record):
+    if not is_usable:
         make_venv()
     count = len(re.findall(r"^[\w.\[\]-]+==", (ROOT / lock).read_text(), re.MULTILINE))
     say(f"Installing {count} packages into {VENV.name}, once ...")

@@ -73,6 +73,22 @@ def test_an_environment_of_another_folder_is_recreated(plaza: FakePlaza, tmp_pat
     assert str(moved / ".venv/bin/python") in (moved / ".venv/bin/pip").read_text()
 
 
+def test_a_linked_environment_of_another_folder_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: list[str]
+) -> None:
+    bootstrap.install(bootstrap.RUNTIME)
+    record = (tmp_path / "record.json").read_text()
+    link = tmp_path / "linked"
+    link.symlink_to(tmp_path)
+    monkeypatch.setattr(bootstrap, "VENV", link)
+    monkeypatch.setattr(bootstrap, "RECORD", link / "record.json")
+    monkeypatch.setattr(bootstrap, "make_venv", link.mkdir)
+
+    bootstrap.install(bootstrap.RUNTIME)
+    assert not link.is_symlink()
+    assert (tmp_path / "record.json").read_text() == record
+
+
 @pytest.mark.parametrize("record", ["", "[]", "{}", '{"venv": "/nowhere", "locks": {}, "entries": []}'])
 def test_a_damaged_record_or_one_of_another_environment_is_ignored(
     record: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

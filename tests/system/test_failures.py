@@ -118,6 +118,21 @@ def path_of(product: dict[str, Any]) -> str:
     return f"/api/products/{product['id']}/"
 
 
+def test_what_needs_no_service_is_answered_while_its_lane_hangs(fragile: Plaza, buyer: Client, seller: Client) -> None:
+    clients = [buyer, seller, fragile.customer(), fragile.customer()]
+    with fragile.frozen("products"):
+        lists = [partial(client.get, f"/api/products/?max_price={price}") for client in clients for price in range(8)]
+        hanging = Thread(target=lambda: answers.extend(at_once(lists)))
+        answers: list[requests.Response] = []
+        hanging.start()
+        time.sleep(0.3)  # until all places of the lane are taken
+        wrong = buyer.get("/api/products/?max_price=cheap")
+        hanging.join()
+    problem(wrong, 400, "invalid")
+    assert seconds(wrong) < max(map(seconds, answers))
+    assert {answer.status_code for answer in answers} <= {503, 504}
+
+
 def test_a_frozen_products_service_times_out_while_the_others_answer(
     fragile: Plaza, buyer: Client, seller: Client
 ) -> None:
