@@ -27,6 +27,7 @@ from tests.system.scene import (
     make_staff,
     read_operations,
 )
+from tests.system.shop import make_product, place_order
 
 ANONYMOUS, FORGED, ENDED = (401, "not-authenticated"), (401, "invalid-token"), (401, "session-ended")
 NO_CSRF = (403, "csrf-failed")
@@ -333,10 +334,13 @@ def test_options_is_for_those_who_are_allowed_some_method(
             assert statuses == [401, 200 if "user" in access else 403, 200], path
 
 
-def test_lists_show_a_customer_only_their_own(scene: Scene, stranger: Client) -> None:
-    for path in ("/api/orders/", f"/api/orders/?user_id={scene.owner.user['id']}"):
-        rows = [row for page in stranger.pages(path) for row in page["results"]]
-        assert {row["user_id"] for row in rows} <= {stranger.user["id"]}
+def test_lists_show_a_customer_only_their_own(scene: Scene, staff: Client, stranger: Client) -> None:
+    mine = place_order(stranger, make_product(staff))
+    rows = [row for page in stranger.pages("/api/orders/") for row in page["results"]]
+    assert {row["user_id"] for row in rows} == {stranger.user["id"]}
+    assert mine["id"] in {row["id"] for row in rows}
+    of_another = succeeded(stranger.get(f"/api/orders/?user_id={scene.owner.user['id']}"))
+    assert of_another["results"] == []
     own = succeeded(stranger.get("/api/auth/sessions/"))["results"]
     assert scene.ids["session_id"] not in {session["id"] for session in own}
     assert succeeded(stranger.get("/api/users/me/"))["id"] == stranger.user["id"]
