@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.http import QueryDict
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -16,6 +16,7 @@ from tests.support import examples
 OPERATIONS = [operation for route in ROUTES for operation in route.operations.values()]
 BODIES = sorted({operation.body for operation in OPERATIONS if operation.body}, key=lambda body: body.__name__)
 QUERIES = sorted({operation.query for operation in OPERATIONS}, key=lambda query: query.__name__)
+EXAMPLES = 30  # of each of some fifty serializers
 WORDS = sorted({text for text in vars(examples).values() if isinstance(text, str)})
 
 scalars = (
@@ -55,6 +56,7 @@ def afresh(kind: type[Any], data: Any, *, partial: bool = False) -> Any:
 
 @pytest.mark.parametrize("partial", [True, False])
 @pytest.mark.parametrize("kind", BODIES)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_body_is_read_as_by_a_serializer_of_its_own(
     kind: type[StrictSerializer], partial: bool, data: st.DataObject
@@ -64,6 +66,7 @@ def test_a_body_is_read_as_by_a_serializer_of_its_own(
 
 
 @pytest.mark.parametrize("kind", QUERIES)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_query_is_read_as_by_a_serializer_of_its_own(kind: type[QuerySerializer], data: st.DataObject) -> None:
     texts = scalars.map(lambda value: str(value).encode(errors="ignore").decode()).filter(bool)
