@@ -116,8 +116,9 @@ def workers(shares: list[tuple[int, list[str]]], messages: "queue.Queue[tuple[in
 
 def _read(number: int, process: "subprocess.Popen[str]", messages: "queue.Queue[Any]") -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        messages.put((number, json.loads(line)))
+    with process.stdout:
+        for line in process.stdout:
+            messages.put((number, json.loads(line)))
     messages.put((number, None))
 
 

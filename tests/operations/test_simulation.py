@@ -1,9 +1,12 @@
 """`simulate`: the scheduler, the decisions, how a failure is made shorter, and a few runs of the real services."""
 
 import argparse
+import queue
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from experiments.simulation.scheduler import SCHEDULER, Died, Lock, Process
 from experiments.simulation.shrinking import shortest
 from experiments.simulation.world import Outcome
 from operations.layout import ROOT
+from tests.support.plaza import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +66,18 @@ def test_a_planted_bug_is_found_and_its_trace_is_shown() -> None:
     found = simulate("--bug", "verdict-not-stored", "--seed", "1", "--runs", "5", "--jobs", "1")
     assert "but its reservation is missing" in found
     assert "The shortest trace found" in found
+
+
+def test_its_databases_go_when_it_ends_before_its_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(command.os.path, "isdir", lambda path: False)  # no memory to put them into
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    messages: queue.Queue[Any] = queue.Queue()
+    with command.workers([(0, ["1", "1000", "1"])], messages):
+        (directory,) = tmp_path.iterdir()
+        eventually(lambda: list(directory.rglob("*.db")))
+    assert list(tmp_path.iterdir()) == []
+    while messages.get(timeout=60) != (0, None):  # its last words, or those of whoever reads them
+        pass
 
 
 def test_a_failed_run_ends_the_command_with_1(
