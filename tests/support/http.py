@@ -73,9 +73,9 @@ class Client:
         self.user = succeeded(self.get("/api/users/me/"))
         return self
 
-    def renew_if_due(self) -> None:
-        """Whoever reads `access` does this, so each request too. A test that counts what changes does it before."""
-        if time.monotonic() > self._renew_at_s:
+    def renew_if_due(self, ahead_s: float = 0) -> None:
+        """Whoever reads `access` does this, so each request too. A test that counts what changes does it `ahead_s`."""
+        if time.monotonic() > self._renew_at_s - ahead_s:
             self._renew_at_s = float("inf")
             self.renew()
 

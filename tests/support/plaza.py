@@ -179,9 +179,9 @@ class Plaza:
         return client
 
     def renew_clients(self) -> None:
-        """So that none has to ask for new tokens while a test counts what changes."""
+        """So that none has to ask for new tokens in the next minute, while a test counts what changes."""
         for client in self._clients:
-            client.renew_if_due()
+            client.renew_if_due(ahead_s=60)
 
     def staff(self) -> Client:
         """The user `admin`, signed in. Every call returns the same client."""
