@@ -160,6 +160,7 @@ def test_a_frozen_products_service_times_out_while_the_others_answer(
     assert set(statuses) <= {
         (504, "/problems/upstream-timeout"),
         (503, "/problems/bulkhead-full"),
+        (503, "/problems/overloaded"),
         (503, "/problems/circuit-open"),
     }
     assert statuses[(504, "/problems/upstream-timeout")] > 0  # how many, depends on when the circuit opens
