@@ -128,7 +128,7 @@ def _update(queryset: QuerySet[Any, Any], changes: Mapping[str, Any]) -> Any:
 
 def _maker(queryset: QuerySet[Any, Any], columns: Sequence[Any]) -> Callable[[Sequence[Any]], Any]:
     """Makes a row of the queryset of what the database answers."""
-    if names := queryset.query.values_select:
+    if names := queryset.query.selected:  # of `values()`, annotations included
         return lambda row: dict(zip(names, row, strict=True))
     attributes = [column.target.attname for column in columns]
     return lambda row: queryset.model.from_db(queryset.db, attributes, row)

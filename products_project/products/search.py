@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import DecimalField, Func, QuerySet, SlugField
+from django.db.models import DecimalField, Func, OuterRef, QuerySet, SlugField, Subquery
 
 from common.listing import Listed, Listing
 from common.prepared import Parameter, Prepared
@@ -24,6 +24,13 @@ def visible_products() -> QuerySet[Product]:
     return Product.objects.filter(hidden_at=None).select_related("category")
 
 
+def _listed() -> QuerySet[Product]:
+    """For the columns of a list. The category's slug is looked up for each row that is read: a join SQLite may begin
+    with the categories, if its statistics say so, and then sort all products that they have."""
+    slug = Category.objects.filter(pk=OuterRef("category")).values("slug")[:1]
+    return Product.objects.filter(hidden_at=None).annotate(category__slug=Subquery(slug))
+
+
 def search_products(query: Mapping[str, Any]) -> QuerySet[Product] | Found[Product] | Listed[Product]:
     """Visible products by `search` (each word in name, description or SKU), `category` (slug), `min_price`,
     `max_price` (inclusive) and `in_stock`; unordered."""
@@ -40,7 +47,7 @@ _FILTERS = _PRICES | {"category", "in_stock"}
 
 
 def _filtered(query: Mapping[str, Any]) -> QuerySet[Product]:
-    products = visible_products()
+    products = _listed()
     if "category" in query:
         # Not by a join: PostgreSQL would not know that one category's index is in the list's order.
         category = Category.objects.filter(slug=query["category"]).values("pk")[:1]
@@ -53,7 +60,7 @@ def _filtered(query: Mapping[str, Any]) -> QuerySet[Product]:
     if query["is_few"]:
         # All filters are inside, and it is sorted and cut: else a database might walk all products in the list's order.
         few = products.filter(**_bounds("price", prices)).order_by("price", "pk")[:FEW]
-        return visible_products().filter(pk__in=few.values("pk"))
+        return _listed().filter(pk__in=few.values("pk"))
     return products.alias(seen_price=Unindexed("price")).filter(**_bounds("seen_price", prices))
 
 

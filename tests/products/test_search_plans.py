@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from products_project.products.models import Category
+from products_project.products.models import Category, Product
 from products_project.products.search import ORDERINGS
 from products_project.products.services import create_category
 from tests.products.shop import SIFTS, stockpile
@@ -53,6 +53,36 @@ def deep_link(shopper: ServiceClient, query: str, rows: int) -> str:
     return str(page["next"]).replace("page_size=100", "page_size=20")
 
 
+# What `ANALYZE` found in 100,000 products of ten categories, 25 of them sold out.
+IN_ALL = "99064 1 1"
+OF_A_LARGE_SHOP = {"cat": "49062 401 1 1", "out": "25 1 1", **dict.fromkeys(("avail", "at", "price", "key"), IN_ALL)}
+KEYS_OF_A_LARGE_SHOP = {
+    "products_product_category_id_9b594869": "93600 401",
+    "products_sku_unique_whatever_case": "62060 1",
+    "sqlite_autoindex_products_product_1": "96876 1",
+    "sqlite_autoindex_products_product_2": "62060 1",
+    "categories_by_age": "10 1 1",
+    "sqlite_autoindex_products_category_1": "10 1",
+    "sqlite_autoindex_products_category_2": "10 1",
+}
+
+
+@pytest.fixture
+def statistics_of_a_large_shop(db: None) -> Iterator[None]:
+    """What SQLite plans by. It looks at a few hundred rows of each index, so ten categories seem to have little."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        cursor.execute("DELETE FROM sqlite_stat1")
+        indexes = {index.name: OF_A_LARGE_SHOP[index.name.rpartition("_")[2]] for index in Product._meta.indexes}
+        for name, found in {**indexes, **KEYS_OF_A_LARGE_SHOP}.items():
+            table = "products_category" if found.startswith("10 ") else "products_product"
+            cursor.execute("INSERT INTO sqlite_stat1 VALUES (%s, %s, %s)", [table, name, found])
+        cursor.execute("ANALYZE sqlite_schema")  # read them
+        yield
+        cursor.execute("DELETE FROM sqlite_stat1")
+        cursor.execute("ANALYZE sqlite_schema")
+
+
 @pytest.mark.parametrize("ordering", ORDERINGS)
 @pytest.mark.parametrize(("query", "suffix"), SIFTS.items())
 def test_a_page_is_read_from_the_ordering_s_own_index_where_it_starts(
@@ -73,6 +103,22 @@ def test_a_page_is_read_from_the_ordering_s_own_index_where_it_starts(
         where = f" ({' AND '.join(bounds)})" if bounds else ""
         way = "SEARCH" if bounds else "SCAN"
         assert read == f"{way} products_product USING INDEX products_{column}{suffix}{where}"
+
+
+@pytest.mark.usefixtures("statistics_of_a_large_shop")
+@pytest.mark.parametrize("ordering", ORDERINGS)
+@pytest.mark.parametrize(("query", "suffix"), SIFTS.items())
+def test_no_statistics_lead_away_from_that_index(
+    shopper: ServiceClient, books: Category, ordering: str, query: str, suffix: str
+) -> None:
+    create_category(name="Games")
+    with statements() as seen:
+        shopper.get(f"/products/?page_size=20&ordering={ordering}&{query}")
+    [statement] = seen
+    found = plan(*statement)
+    assert "TEMP B-TREE" not in found
+    column = ordering.removeprefix("-").replace("name", "name_key")
+    assert f"products_product USING INDEX products_{column}{suffix}" in found
 
 
 @pytest.mark.parametrize(
