@@ -105,7 +105,7 @@ def exclusively() -> Iterator[None]:
 def install(lock: str) -> None:
     started_s = time.monotonic()
     record = read_record()
-    is_usable = bool(record) and is_intact(record)
+    is_usable = is_intact(record)
     if not is_usable and VENV.is_symlink():  # to an environment of somebody else, who goes on using it
         VENV.unlink()
     RECORD.unlink(missing_ok=True)

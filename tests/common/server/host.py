@@ -21,18 +21,16 @@ GET = b"GET /there?a=b HTTP/1.1\r\nHost: test\r\n\r\n"
 class Workers:
     """Stands for `Threads`: does the work at once, or keeps it until `release`."""
 
+    waiting = 0
+
     def __init__(self) -> None:
         self.is_holding = False
         self.held: list[Work] = []
-        self.groups: list[Group] = []
-
-    waiting = 0
 
     def widen(self) -> None:
         pass
 
     def submit(self, work: Work, group: Group) -> None:
-        self.groups.append(group)
         if self.is_holding:
             self.held.append(work)
         else:
