@@ -151,7 +151,7 @@ class InternalTokenAuthentication(BaseAuthentication):
     """Reads `Authorization: Bearer …` by the settings SERVICE_NAME and CALLER_KEYS."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
-        scheme, _separator, token = request.headers.get("Authorization", "").partition(" ")
+        scheme, _separator, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None
         try:

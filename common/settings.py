@@ -25,7 +25,7 @@ SERVICE_MIDDLEWARE = [
     "common.api.disconnects.DisconnectedCallerMiddleware",
     "common.api.semantics.HTTPSemanticsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "common.api.languages.LocaleMiddleware",
     "common.api.errors.ProblemMiddleware",
     "common.api.limits.BodyLimitMiddleware",
     "common.api.limits.StatementLimitMiddleware",

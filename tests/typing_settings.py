@@ -45,6 +45,7 @@ REFRESH_LIFETIME: timedelta = timedelta()
 SESSION_LIFETIME: timedelta = timedelta()
 REVOCATION_POLL_S: float = 0.0
 COOKIE_PREFIX: str = ""
+CORS_ALLOWED_ORIGINS: list[str] = []
 IS_HTTPS: bool = False
 PUBLIC_URL: str = ""
 JWT_KEYS: str = ""

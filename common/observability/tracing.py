@@ -149,7 +149,7 @@ class RequestMiddleware:
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        trace = begin_trace(request.headers.get("X-Request-ID", ""), request.headers.get("traceparent", ""))
+        trace = begin_trace(request.META.get("HTTP_X_REQUEST_ID", ""), request.META.get("HTTP_TRACEPARENT", ""))
         response = self.get_response(request)
         response["X-Request-ID"] = trace.request_id
         route = route_of(request)

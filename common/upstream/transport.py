@@ -16,6 +16,7 @@ from .connection import Patience
 from .errors import BrokenContract, BrokenOff, RequestTooLong, TimedOut, Unreachable, UpstreamError
 
 DEADLINE_HEADER = "X-Plaza-Deadline-Ms"
+DEADLINE_VARIABLE = "HTTP_X_PLAZA_DEADLINE_MS"  # as WSGI names it
 HOP_ALLOWANCE_MS = 200  # what a hop keeps for its own work, so that the callee gives up first
 MAX_REQUEST_LINE_BYTES = 4094  # what gunicorn reads of it
 QUERY_SAFE = "!$'()*,/:;?@"  # of what RFC 3986, 3.4 allows in a query, all that has no meaning in a form
@@ -56,7 +57,7 @@ def deadline_of(request: Any) -> Deadline | None:
 
     It begins when the request arrives, if the server says when: it may have waited for a thread since.
     """
-    left_ms = request.headers.get(DEADLINE_HEADER, "")
+    left_ms = request.META.get(DEADLINE_VARIABLE, "")
     if not left_ms.isdecimal() or len(left_ms) >= 9:
         return None
     return Deadline(request.META.get("plaza.arrived_at", time.monotonic()) + int(left_ms) / 1000)

@@ -28,7 +28,7 @@ class JWTAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[TokenUser, str] | None:
-        header = request.headers.get("Authorization")
+        header = request.META.get("HTTP_AUTHORIZATION")
         if header is not None:
             try:
                 return self._by_header(header)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+from corsheaders import middleware as corsheaders
 from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -25,12 +27,22 @@ class PublicSchemeMiddleware:
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        if not settings.IS_HTTPS:
+            raise MiddlewareNotUsed
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if settings.IS_HTTPS:
-            request.META["wsgi.url_scheme"] = "https"
+        request.META["wsgi.url_scheme"] = "https"
         return self.get_response(request)
+
+
+class CorsMiddleware(corsheaders.CorsMiddleware):
+    """Not there at all, and no `Vary: origin`, while no origin may read answers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        if not settings.CORS_ALLOWED_ORIGINS:
+            raise MiddlewareNotUsed
+        super().__init__(get_response)
 
 
 class ResponseHeadersMiddleware:

@@ -31,7 +31,13 @@ from .exchange import ask_service, cache_key, encode, fill
 from .operations import Operation, Route
 from .routes import ROUTES
 
-REQUEST_HEADERS = frozenset({"Accept-Language", "Idempotency-Key", "If-Match", "If-None-Match"})
+# What a service is told of a request's headers, and where WSGI keeps each: Django's `request.headers` is made of all.
+REQUEST_HEADERS = {
+    "Accept-Language": "HTTP_ACCEPT_LANGUAGE",
+    "Idempotency-Key": "HTTP_IDEMPOTENCY_KEY",
+    "If-Match": "HTTP_IF_MATCH",
+    "If-None-Match": "HTTP_IF_NONE_MATCH",
+}
 
 
 class ProxyView(APIView):
@@ -89,20 +95,21 @@ class ProxyView(APIView):
 
     def _call(self, params: Mapping[str, Any], query: Mapping[str, Any], body: Any) -> Call:
         request, operation = self.request, self.operation
-        # The cache needs the whole answer, so there the ETag is compared afterwards.
-        names = REQUEST_HEADERS - {"If-None-Match"} if operation.cacheable else REQUEST_HEADERS
+        headers = self._headers()
+        if operation.cacheable:  # the cache needs the whole answer, so there the ETag is compared afterwards
+            headers.pop("If-None-Match", None)
         return Call(
             "GET" if request.method == "HEAD" else str(request.method),
             "/" + fill(self.route.path, params),
             query={name: parameter_text(value) for name, value in query.items()},
             body=None if body is None else encode(body),
-            headers=self._headers(names),
-            replay_safe=operation.replay_safe and "Idempotency-Key" in request.headers,
+            headers=headers,
+            replay_safe=operation.replay_safe and "Idempotency-Key" in headers,
         )
 
-    def _headers(self, names: frozenset[str]) -> dict[str, str]:
-        given = self.request.headers
-        headers = {name: given[name] for name in names if name in given}
+    def _headers(self) -> dict[str, str]:
+        given = self.request.META
+        headers = {name: given[variable] for name, variable in REQUEST_HEADERS.items() if variable in given}
         if settings.LANGUAGE_COOKIE_NAME in self.request.COOKIES:  # a person's choice counts before the browser's
             headers["Accept-Language"] = get_language() or settings.LANGUAGE_CODE
         return headers
@@ -153,7 +160,10 @@ class IndexView(APIView):
 
 def _unless_known(request: Request, answer: ProxiedAnswer) -> ProxiedAnswer:
     """304 instead, when the client's `If-None-Match` names this answer, if only weakly (RFC 9110, 13.1.2)."""
-    known = [tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))]
+    wanted = request.META.get(REQUEST_HEADERS["If-None-Match"])
+    if wanted is None:
+        return answer
+    known = [tag.removeprefix("W/") for tag in parse_etags(wanted)]
     etag = answer.headers.get("ETag")
     if answer.status == 200 and etag and (etag in known or known == ["*"]):
         return ProxiedAnswer(304, answer.headers, None)

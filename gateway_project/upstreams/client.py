@@ -67,6 +67,7 @@ class MonitoredUpstream(Upstream):
             sleep=self._pause_before_retry,
         )
         self._in_flight = IN_FLIGHT.labels(self.circuit.name)
+        self._seconds = SECONDS.labels(self.circuit.name)
         CIRCUIT_STATE.labels(self.circuit.name).set(STATE_NUMBERS["closed"])
 
     def call(
@@ -83,7 +84,7 @@ class MonitoredUpstream(Upstream):
 
     def _note_attempt(self, seconds: float, error: UpstreamError | None) -> None:
         self.latency.record(seconds, failed=error is not None)
-        SECONDS.labels(self.circuit.name).observe(seconds)
+        self._seconds.observe(seconds)
         if error is not None:
             FAILURES.labels(self.circuit.name, error.cause).inc()
 

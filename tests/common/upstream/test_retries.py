@@ -4,6 +4,8 @@ import time
 from typing import Any
 
 import pytest
+from django.http import HttpRequest
+from django.test import RequestFactory
 
 from common.resilience import Deadline, Policy
 from common.upstream import (
@@ -110,30 +112,30 @@ def test_the_second_attempt_is_told_of_less_time_than_the_first() -> None:
     assert 1000 < second <= first - 100 < 1800
 
 
-class Request:
-    def __init__(self, meta: dict[str, Any] | None = None, **headers: str) -> None:
-        self.META = meta or {}
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+def request_with(deadline_ms: str, **meta: Any) -> HttpRequest:
+    request = RequestFactory().get("/", headers={"X-Plaza-Deadline-Ms": deadline_ms})
+    request.META.update(meta)
+    return request
 
 
 def test_a_callers_deadline_is_read_from_its_header() -> None:
-    deadline = deadline_of(Request(X_Plaza_Deadline_Ms="60000"))
+    deadline = deadline_of(request_with("60000"))
     assert deadline is not None
     assert 50 < deadline.remaining_s() <= 60
-    passed = deadline_of(Request(X_Plaza_Deadline_Ms="0"))
+    passed = deadline_of(request_with("0"))
     assert passed is not None
     assert passed.remaining_s() == 0
 
 
 def test_a_callers_deadline_begins_when_its_request_arrived() -> None:
-    deadline = deadline_of(Request({"plaza.arrived_at": 1000.0}, X_Plaza_Deadline_Ms="2500"))
+    deadline = deadline_of(request_with("2500", **{"plaza.arrived_at": 1000.0}))
     assert deadline == Deadline(1002.5)
 
 
 @pytest.mark.parametrize("value", ["", " ", "-5", "1.5", "1e3", "0x10", "²", "soon", "9" * 9, "9" * 5000])
 def test_a_deadline_that_is_none_is_not_taken_for_one(value: str) -> None:
-    assert deadline_of(Request(X_Plaza_Deadline_Ms=value)) is None
+    assert deadline_of(request_with(value)) is None
 
 
 def test_without_the_header_there_is_no_deadline() -> None:
-    assert deadline_of(Request()) is None
+    assert deadline_of(RequestFactory().get("/")) is None
