@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -43,9 +44,15 @@ def register_collector(collector: Collector) -> None:
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    method = method if method in METHODS else "other"
-    REQUESTS.labels(method, route, status).inc()
-    REQUEST_SECONDS.labels(method, route, STATUS_CLASSES[status // 100]).observe(seconds)
+    count, duration = _of_answers(method if method in METHODS else "other", route, status)
+    count.inc()
+    duration.observe(seconds)
+
+
+@cache
+def _of_answers(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    status_class = STATUS_CLASSES[status // 100]
+    return REQUESTS.labels(method, route, status), REQUEST_SECONDS.labels(method, route, status_class)
 
 
 def exposition() -> bytes:
