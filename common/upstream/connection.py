@@ -1,10 +1,12 @@
 """One connection to a service, kept open from one exchange to the next. Every wait on it ends by a deadline.
 
 A time-out of a socket bounds one receive, not the exchange: a peer that drips a byte a second outlasts any. So each
-receive and each send may take what the deadline leaves, which covers slow headers and slow bodies alike.
+wait may take what the deadline leaves, which covers slow headers and slow bodies alike. The socket itself never blocks:
+then a time-out costs no system call of its own, and what can be sent at once isn't waited for.
 """
 
 import contextlib
+import math
 import select
 import socket
 import ssl
@@ -18,6 +20,7 @@ from common.resilience import Deadline
 
 RECEIVE_BYTES = 64 * 1024
 MAX_HEAD_BYTES = 64 * 1024
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 MAX_IDLE_S = 60.0  # less than the 75 s after which the services close an idle connection
 
 
@@ -113,8 +116,8 @@ class Connection:
         self.address = address
         self._sock = sock
         self._used_at = time.monotonic()
-        self._readable = select.poll()
-        self._readable.register(sock, select.POLLIN)
+        self._readable = _polled(sock, select.POLLIN)
+        sock.setblocking(False)
 
     def is_usable(self) -> bool:
         """Whether nothing has come since the last answer, not even the end, and it wasn't idle for too long."""
@@ -132,6 +135,7 @@ class Connection:
         """Speak TLS from now on. Raises `OSError` if that can't be, or not in time."""
         self._sock.settimeout(patience.deadline.bound_s(patience.read_s))
         self._sock = context.wrap_socket(self._sock, server_hostname=host)
+        self._sock.setblocking(False)
 
     def exchange(self, request: bytes, incoming: Incoming, patience: Patience) -> None:
         """Send `request`, and receive until `incoming` is whole.
@@ -143,9 +147,7 @@ class Connection:
         with contextlib.suppress(BrokenPipeError):  # who reads no further may have answered
             self._send(request, patience)
         while not incoming.is_whole:
-            self._sock.settimeout(patience.deadline.bound_s(patience.read_s))
-            data = self._sock.recv(RECEIVE_BYTES)
-            if data:
+            if data := self._receive(patience):
                 incoming.feed(data)
             elif incoming.ends_with_connection:
                 break
@@ -156,8 +158,30 @@ class Connection:
     def _send(self, data: bytes, patience: Patience) -> None:
         rest = memoryview(data)
         while rest:
-            self._sock.settimeout(patience.deadline.bound_s(patience.read_s))
-            rest = rest[self._sock.send(rest) :]
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except WOULD_BLOCK:
+                _wait(_polled(self._sock, select.POLLOUT), patience)
+
+    def _receive(self, patience: Patience) -> bytes:
+        while True:
+            if not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+                _wait(self._readable, patience)
+            try:
+                return self._sock.recv(RECEIVE_BYTES)
+            except WOULD_BLOCK:  # what came was TLS's own
+                continue
 
     def close(self) -> None:
         self._sock.close()
+
+
+def _polled(sock: socket.socket, event: int) -> "select.poll":
+    poll = select.poll()
+    poll.register(sock, event)
+    return poll
+
+
+def _wait(poll: "select.poll", patience: Patience) -> None:
+    if not poll.poll(math.ceil(1000 * patience.deadline.bound_s(patience.read_s))):
+        raise TimeoutError
