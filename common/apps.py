@@ -1,9 +1,10 @@
 from django.apps import AppConfig, apps
 from django.conf import settings
 
-from common.chores import chores, keep_statistics
+from common.chores import chores
 from common.observability.metrics import BuildInfo, register_collector
 from common.observability.tracing import export_spans
+from common.sqlite.statistics import keep_statistics
 from common.storage import Room
 from common.version import VERSION
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-from django.db import Error, connection, connections
+from django.db import Error, connections
 
 log = structlog.get_logger(__name__)
 
@@ -46,17 +46,6 @@ class Chores:
 
 
 chores = Chores()
-
-
-def keep_statistics() -> None:
-    """SQLite plans without statistics unless it is told to gather some. This looks at a few hundred rows an index.
-
-    `PRAGMA optimize` would only look at tables that this very connection has read.
-    """
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA analysis_limit = 400")
-            cursor.execute("ANALYZE")
 
 
 def begin() -> None:

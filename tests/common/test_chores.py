@@ -1,13 +1,12 @@
 """What each process that serves does now and then."""
 
 import threading
-from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from common import chores
-from common.chores import Chores, keep_statistics
+from common.chores import Chores
 from tests.support.clock import Clock
 
 
@@ -48,16 +47,3 @@ def test_they_are_done_beside_the_requests(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(chores, "chores", book)
     chores.begin()
     assert done.wait(10)
-
-
-@pytest.mark.django_db
-def test_sqlite_gathers_statistics() -> None:
-    seen: list[str] = []
-
-    def note(execute: Any, sql: str, *rest: Any) -> Any:
-        seen.append(sql)
-        return execute(sql, *rest)
-
-    with connection.execute_wrapper(note):
-        keep_statistics()
-    assert seen == ["PRAGMA analysis_limit = 400", "ANALYZE"]
