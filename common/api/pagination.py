@@ -103,7 +103,8 @@ def _link(row: Any, *, back: bool, path: str, query: Mapping[str, Any], column: 
     kept = {
         name: parameter_text(value) for name, value in query.items() if name != "cursor" and value not in (None, "")
     }
-    return f"{path}?{urlencode({**kept, 'cursor': cursor})}"
+    # The parts of a cursor stand between colons, which a query may hold (RFC 3986, 3.4).
+    return f"{path}?{urlencode({**kept, 'cursor': cursor}, safe=':')}"
 
 
 class KeysetPagination(BasePagination):

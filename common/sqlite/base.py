@@ -5,11 +5,15 @@ Threads queue on a lock of the process, processes on a lock file beside the data
 """
 
 import os
+import sqlite3
 from contextlib import suppress
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
-from django.db.backends.sqlite3 import base, features
+from django.db.backends.sqlite3 import base, features, operations
+from django.db.models.expressions import Col
 
 from .private_file import ensure_private
 from .write_lock import WriteLock, lock_for
@@ -25,8 +29,32 @@ class DatabaseFeatures(features.DatabaseFeatures):
     supports_tuple_lookups = True
 
 
+def _moment(text: bytes) -> datetime:
+    """Of a column. All that Django writes is in UTC, and says no offset; others may have written it otherwise."""
+    try:
+        return datetime.fromisoformat(f"{text.decode()}+00:00")
+    except ValueError:
+        moment = datetime.fromisoformat(text.decode())
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+sqlite3.register_converter("datetime", _moment)
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    def get_db_converters(self, expression: Any) -> list[Any]:
+        converters: list[Any] = super().get_db_converters(expression)
+        if isinstance(expression, Col):  # of a column, `_moment` has made all that there is to make
+            return [each for each in converters if each != self.convert_datetimefield_value]
+        return converters
+
+    def convert_uuidfield_value(self, value: str | None, expression: Any, connection: Any) -> UUID | None:
+        return None if value is None else UUID(int=int(value, 16))
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     features_class = DatabaseFeatures
+    ops_class = DatabaseOperations
     statement_ends_at: float | None = None  # monotonic seconds; what still runs then is interrupted
     _held: WriteLock | None = None
     _is_read_only = False

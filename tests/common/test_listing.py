@@ -46,7 +46,7 @@ def test_its_pages_are_those_of_the_queryset(
         while cursor or not found:
             page = paginate(rows, path="/", query={**query, "cursor": cursor, "page_size": 2}, ordering=ordering)
             found.append([row.slug for row in page.rows])
-            cursor = page.next and page.next.partition("cursor=")[2].replace("%3A", ":")
+            cursor = page.next and page.next.partition("cursor=")[2]
         return found
 
     assert walk(categories.of(query)) == walk(chosen(query))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -287,3 +288,20 @@ class TestUnflushed:
         with unflushed():
             connection.close()
         assert self.setting() == usual
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-02 03:04:05.000006", datetime(2026, 1, 2, 3, 4, 5, 6, UTC)),
+        ("2026-01-02 03:04:05", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02 03:04:05+02:00", datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)),
+        ("2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_as_it_was_meant_whoever_wrote_it(database: Any, text: str, moment: datetime) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE kettle (boiled_at datetime)")
+        cursor.execute("INSERT INTO kettle VALUES (%s), (NULL)", [text])
+        cursor.execute("SELECT boiled_at FROM kettle")
+        assert cursor.fetchall() == [(moment,), (None,)]
