@@ -8,8 +8,16 @@ from typing import Any
 import msgspec
 import structlog
 
+from common.observability.tracing import RequestLine, current_trace
+
+
+def _add_trace(logger: Any, method: str, event: Any) -> Any:
+    trace = current_trace()
+    return {"request_id": trace.request_id, "trace_id": trace.trace_id, **event} if trace else event
+
+
 _SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
+    _add_trace,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -26,10 +34,6 @@ _LOGGERS: dict[str, Any] = {
 }
 
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
-
-
-class RequestLine(dict[str, Any]):
-    """What a request's own line says. It is encoded at once, without structlog's processors."""
 
 
 class Formatter(structlog.stdlib.ProcessorFormatter):
@@ -67,6 +71,9 @@ def logging_config(service: str, level: str) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    # What no line says needn't be gathered for each (Python's logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -14,14 +14,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from common.identifiers import new_id
 from common.observability import metrics
-from common.observability.logs import RequestLine
 
 if TYPE_CHECKING:
     from common.observability.telemetry import Spans
@@ -45,6 +43,10 @@ class Trace:
     @property
     def traceparent(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-01"
+
+
+class RequestLine(dict[str, Any]):
+    """What a request's own line says. It is encoded at once, without structlog's processors."""
 
 
 spans: "Spans | None" = None  # None, and so almost free, unless a collector is configured
@@ -100,8 +102,6 @@ def begin_trace(request_id: str = "", traceparent: str = "") -> Trace:
     if spans is not None and (ids := spans.current()):
         trace.trace_id, trace.span_id, _ = ids
     _current.set(trace)
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=trace.request_id, trace_id=trace.trace_id)
     return trace
 
 

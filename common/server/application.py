@@ -3,6 +3,8 @@
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -45,6 +47,26 @@ class Collector:
         return b"".join(self._parts)
 
 
+class Response(wsgi.Response):
+    """Remembers what gunicorn made of a header: nine of ten are the same in every answer."""
+
+    def process_headers(self, headers: Iterable[tuple[str, str]]) -> None:
+        for header in headers:
+            made = _made_of(header)
+            self.headers += made.headers
+            self.upgrade = self.upgrade or made.upgrade
+            if made.response_length is not None:
+                self.response_length = made.response_length
+
+
+@lru_cache(maxsize=256)
+def _made_of(header: tuple[str, str]) -> Any:
+    """Raises as gunicorn does."""
+    made: Any = SimpleNamespace(headers=[], upgrade=False, response_length=None)
+    wsgi.Response.process_headers(made, [header])
+    return made
+
+
 class Responder:
     """Asks `application`; `is_leaving` says that connections end with their answers."""
 
@@ -63,7 +85,9 @@ class Responder:
 
     def _ask(self, request: WholeRequest, connection: Connection) -> Answer:
         collector = Collector()
-        response, environ = wsgi.create(request.message, collector, connection.peer, connection.server, self._config)
+        response, environ = wsgi.create(
+            request.message, collector, connection.peer, connection.server, self._config, Response
+        )
         complete_environ(environ, request)
         environ["gunicorn.socket"] = connection.sock  # only to see whether the client is still there
         parts = self._application(environ, response.start_response)

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 import structlog
 
-from common.observability.logs import RequestLine, logging_config
+from common.observability.logs import logging_config
+from common.observability.tracing import RequestLine, begin_trace
 
 USER = UUID("01890000-0000-7000-8000-000000000001")
 
@@ -37,8 +38,7 @@ def record(message: object, *args: Any, level: int = logging.WARNING, exc_info: 
 
 
 def test_the_lines_of_libraries_are_json_with_the_same_fields(formatter: logging.Formatter) -> None:
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id="request-1", trace_id="t")
+    trace = begin_trace("request-1")
     line = json.loads(formatter.format(record("took %s ms", 7)))
     assert line.pop("timestamp").endswith("Z")
     assert line == {
@@ -47,7 +47,7 @@ def test_the_lines_of_libraries_are_json_with_the_same_fields(formatter: logging
         "logger": "django.db",
         "service": "tea",
         "request_id": "request-1",
-        "trace_id": "t",
+        "trace_id": trace.trace_id,
     }
 
 

@@ -100,12 +100,18 @@ def test_a_note_outside_any_request_is_dropped() -> None:
     assert current_trace() is None
 
 
-def test_the_log_lines_of_a_request_do_not_name_the_previous_one() -> None:
+def test_the_log_lines_of_a_request_do_not_name_the_previous_one(caplog: pytest.LogCaptureFixture) -> None:
     begin_trace("request-1")
-    structlog.contextvars.bind_contextvars(left_over=True)
     trace = begin_trace("request-2", f"00-{TRACE_ID}-{PARENT_ID}-01")
-    assert structlog.contextvars.get_contextvars() == {"request_id": "request-2", "trace_id": TRACE_ID}
     assert current_trace() is trace
+    with caplog.at_level(logging.INFO):
+        structlog.get_logger("tea").info("boiled")
+        structlog.get_logger("tea").info("refused", request_id="request-3")  # of another than this one
+    said: list[Any] = [record.msg for record in caplog.records]
+    assert [(line["request_id"], line["trace_id"]) for line in said] == [
+        ("request-2", TRACE_ID),
+        ("request-3", TRACE_ID),
+    ]
 
 
 def test_a_request_is_one_log_line_with_all_its_fields(client: Client, caplog: pytest.LogCaptureFixture) -> None:

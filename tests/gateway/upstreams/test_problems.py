@@ -10,7 +10,7 @@ from django.test import Client
 from structlog.testing import capture_logs
 
 from common import upstream as errors
-from common.observability.logs import RequestLine
+from common.observability.tracing import RequestLine
 from common.resilience import Deadline, Transition
 from common.upstream import Answer
 from gateway_project.upstreams import problems
