@@ -32,10 +32,10 @@ class DatabaseFeatures(features.DatabaseFeatures):
 def _moment(text: bytes) -> datetime:
     """Of a column. All that Django writes is in UTC, and says no offset; others may have written it otherwise."""
     try:
-        return datetime.fromisoformat(f"{text.decode()}+00:00")
+        moment = datetime.fromisoformat(f"{text.decode()}+00:00")
     except ValueError:
         moment = datetime.fromisoformat(text.decode())
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 sqlite3.register_converter("datetime", _moment)
