@@ -10,6 +10,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
+from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -37,11 +38,16 @@ def respond_with(
     return respond(encode(presenter_of(schema)(instance)), status=status, headers=headers)
 
 
+class EncodedResponse(Response):
+    """With nothing left to render, so without all that DRF and Django keep for that."""
+
+    def __init__(self, body: bytes, *, status: int, headers: Mapping[str, str] | None) -> None:
+        HttpResponse.__init__(self, body, status=status, headers=headers, content_type="application/json")
+        self.data = None
+
+
 def respond(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    response = Response(status=status, headers=headers)
-    response["Content-Type"] = "application/json"
-    response.content = body  # so it is rendered
-    return response
+    return EncodedResponse(body, status=status, headers=headers)
 
 
 @cache
