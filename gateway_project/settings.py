@@ -231,6 +231,7 @@ SPECTACULAR_SETTINGS = {
 # Each lane's requests have few threads, unless they hang; then there are still threads for the other lanes. Who has
 # waited until half a second is left of the deadline would be begun in vain.
 SERVER_GROUPING = "gateway_project.routing.groups.Grouping"
+SERVER_ON_ONE_CORE = True  # it has more Python than anything else to do
 SERVER_LIMITS = Limits.from_environment(threads=400, notice_s=1, queue_s=max(DEADLINE_S - 0.5, DEADLINE_S / 2))
 MAX_BODY_BYTES = plaza.body_limit("MAX_BODY_BYTES", 65_536)
 MAX_ORDER_BODY_BYTES = plaza.body_limit("MAX_ORDER_BODY_BYTES", 262_144)

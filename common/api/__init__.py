@@ -2,6 +2,7 @@
 
 errors         every error as an RFC 9457 problem
 limits         what one request may cost
+languages      which language an answer is in
 parsing        JSON as Plaza reads it
 pointers       where in a document an error is
 rendering      JSON as Plaza writes it

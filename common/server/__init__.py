@@ -12,8 +12,10 @@ A client can be as slow as it likes, and there can be thousands: it costs a sock
     connections      who is connected, doing what, since when
     refusals         what the server answers by itself
     threads        run the application, which never waits for a client
+    lines            who waits for one of them, and whose turn it is
     application      from a whole request to a whole answer
     loop           waits for all sockets at once
+    one_core       keeps a process on one core of the machine
     limits         the numbers
 
 Why it is made so, and what was measured, is in docs/server-model.md.

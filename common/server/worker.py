@@ -24,6 +24,7 @@ from .connections import counting
 from .framing import RequestReader, Settings
 from .limits import Limits
 from .lines import Grouping
+from .one_core import OneCore
 from .server import Server
 from .threads import Threads
 
@@ -55,8 +56,11 @@ class Worker(base.Worker):
         server = self.make_server(fit_to_files(self.app.limits))
         server.listen([listener.sock for listener in self.sockets])
         server.loop.watch_pipe(self.PIPE[0])  # into which Python writes when a signal comes
+        place = OneCore() if getattr(settings, "SERVER_ON_ONE_CORE", False) else None
         while self.alive and self.ppid == os.getppid():
             self.notify()
+            if place:
+                place.settle()
             self.serve_for(BEAT_S, server)
         self.leave(server)
 

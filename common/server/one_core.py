@@ -1,0 +1,107 @@
+"""Keeps a process on one core.
+
+Its threads take turns at the interpreter's lock, so it can use no more than one. Left alone, though, the kernel wakes
+each of them on a core that is idle, where it finds the lock taken and its memory cold: that took a fifth to a third of
+the gateway's CPU.
+"""
+
+import contextlib
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+STATISTICS = Path("/proc/stat")
+TICKS_A_SECOND = 100  # of /proc/stat, on every Linux
+CROWDED = 0.25  # what others take of this process's core before it looks for a better one
+
+
+class Times(NamedTuple):
+    """Of one core since the machine was started, in seconds."""
+
+    busy: float
+    idle: float
+
+
+def core_times() -> dict[int, Times]:
+    """Of each core. Empty where the kernel doesn't say."""
+    found = {}
+    with contextlib.suppress(OSError, ValueError):
+        for line in STATISTICS.read_text().splitlines():
+            name, *counts = line.split()
+            if name.startswith("cpu") and name != "cpu":
+                user, nice, system, idle, waiting, *others = (int(count) / TICKS_A_SECOND for count in counts[:8])
+                found[int(name[3:])] = Times(user + nice + system + sum(others), idle + waiting)
+    return found
+
+
+def keep_to(core: int) -> None:
+    """All threads of this process, and those that they begin from now on."""
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(int(thread), {core})
+
+
+def allowed_cores() -> frozenset[int]:
+    """Where this process may run. Empty where it can't choose, or has no need to."""
+    can_choose = hasattr(os, "sched_setaffinity") and getattr(sys, "_is_gil_enabled", lambda: True)()
+    return frozenset(os.sched_getaffinity(0)) if can_choose else frozenset()
+
+
+class OneCore:
+    """`settle` is called about once a second. It moves to where others do least, and then seldom again.
+
+    Others that aren't bound to a core are moved out of the way by the kernel. Those that are, as a second gateway is,
+    may look for a better place at the same moment: so each of them only does every second time.
+    """
+
+    def __init__(
+        self,
+        allowed: frozenset[int] | None = None,
+        *,
+        times: Callable[[], Mapping[int, Times]] = core_times,
+        own_s: Callable[[], float] = time.process_time,
+        keep_to: Callable[[int], None] = keep_to,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
+        self.core: int | None = None
+        self._allowed = allowed_cores() if allowed is None else allowed
+        self._times = times
+        self._own_s = own_s
+        self._keep_to = keep_to
+        self._rand = rand
+        self._last: tuple[Mapping[int, Times], float] = {}, 0.0
+
+    def settle(self) -> None:
+        if len(self._allowed) < 2:
+            return
+        (before, own_before_s), self._last = self._last, (self._times(), self._own_s())
+        now, own_s = self._last
+        shares = {core: _busy_share(before[core], now[core]) for core in self._allowed & set(before) & set(now)}
+        if not shares:
+            return
+        best = min(shares, key=shares.__getitem__)
+        if self.core not in shares:
+            self._move(best)
+        elif best != self.core:
+            seconds = sum(now[self.core]) - sum(before[self.core])
+            by_others = shares[self.core] - (own_s - own_before_s) / max(seconds, 0.01)
+            if by_others > CROWDED + shares[best] and self._rand() < 0.5:
+                self._move(best)
+
+    def _move(self, core: int) -> None:
+        try:
+            self._keep_to(core)
+        except OSError:  # not here, or not any more
+            self._allowed = frozenset()
+        else:
+            self.core = core
+
+
+def _busy_share(before: Times, now: Times) -> float:
+    """From 0 to 1, between two moments."""
+    busy, idle = now.busy - before.busy, now.idle - before.idle
+    return busy / max(busy + idle, 0.01)
