@@ -239,3 +239,7 @@ def eventually(condition: Callable[[], T], *, timeout_s: float = 60) -> T:  # th
         assert time.monotonic() < give_up_s, f"not within {timeout_s} s"
         time.sleep(0.05)
     return value
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -21,7 +21,7 @@ import requests
 
 from operations.layout import ROOT
 from tests.support.checkout import copy_of
-from tests.support.plaza import WITHOUT_THROTTLES, Plaza, clean_environment, eventually, free_ports
+from tests.support.plaza import WITHOUT_THROTTLES, Plaza, children_of, clean_environment, eventually, free_ports
 from tests.system.shop import make_product, order_body
 
 REDIS_URL = os.environ.get("PLAZA_TEST_REDIS") or "redis://127.0.0.1:6379/15"
@@ -221,7 +221,3 @@ def rewrite(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,5 +1,6 @@
 """Services with several processes each, on SQLite: whoever writes waits for its turn, across processes."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 import requests
 
 from tests.support.http import Client
-from tests.support.plaza import WITHOUT_THROTTLES, Plaza, eventually
+from tests.support.plaza import WITHOUT_THROTTLES, Plaza, children_of, eventually
 from tests.support.threads import at_once
 from tests.system.shop import held_quantity, ledger_sum, make_product, send_order, send_until_decided, stock_of
 
@@ -34,6 +35,20 @@ def pids(plaza: Plaza, service: str) -> set[str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_each_service_has_two_and_each_of_them_is_measured(several: Plaza, service: str) -> None:
     eventually(lambda: len(pids(several, service)) == 2)
+
+
+def test_all_threads_of_the_gateway_are_on_one_core_and_services_may_use_all(several: Plaza) -> None:
+    allowed = os.sched_getaffinity(0)
+
+    def cores_of(pid: int) -> set[frozenset[int]]:
+        """Where each of its threads may run."""
+        return {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir(f"/proc/{pid}/task")}
+
+    [gateway] = children_of(several.pid("gateway"))
+    at_once([several.customer] * 4)  # so that it has more threads than one
+    eventually(lambda: cores_of(gateway) in [{frozenset({core})} for core in allowed])
+    for service in SERVICES:
+        assert all(cores_of(int(pid)) == {frozenset(allowed)} for pid in pids(several, service))
 
 
 def test_their_requests_are_added_up(several: Plaza) -> None:
