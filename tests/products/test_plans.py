@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from products_project.products import search
-from products_project.products.models import Category
+from products_project.products.models import Category, ProductEntry
 from products_project.products.search import INDEX, ORDERINGS
 from products_project.products.services import create_category
 from tests.products.shop import SIFTS, Make, stockpile
@@ -99,3 +99,13 @@ def test_a_small_price_range_is_read_from_its_own_index_whatever_else_is_asked(
         assert shopper.get(f"/products/?min_price=2&max_price=20&page_size=5{query}").status_code == 200
     assert f"products_price{index} " in plans[-1]
     assert not (IS_SQLITE and "products_created_at" in plans[-1])  # PostgreSQL walks a table of sixty rows
+
+
+@pytest.mark.django_db
+def test_entries_that_are_stale_are_found_without_a_look_at_the_others(books: Category) -> None:
+    stockpile(books, create_category(name="Games"), 60)
+    with planned() as plans:
+        INDEX.fill()
+    of_stale = [plan for plan in plans if ProductEntry._meta.db_table in plan]
+    assert of_stale
+    assert all("product_entries_stale" in plan for plan in of_stale), of_stale
