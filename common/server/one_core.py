@@ -38,11 +38,11 @@ def core_times() -> dict[int, Times]:
     return found
 
 
-def keep_to(core: int) -> None:
+def keep_to(*cores: int) -> None:
     """All threads of this process, and those that they begin from now on."""
     for thread in os.listdir("/proc/self/task"):
         with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.sched_setaffinity(int(thread), {core})
+            os.sched_setaffinity(int(thread), cores)
 
 
 def allowed_cores() -> frozenset[int]:
@@ -56,6 +56,9 @@ class OneCore:
 
     Others that aren't bound to a core are moved out of the way by the kernel. Those that are, as a second gateway is,
     may look for a better place at the same moment: so each of them only does every second time.
+
+    `allowed` are the cores to choose from, by default all where this process may run. With less than two of them it
+    does nothing.
     """
 
     def __init__(

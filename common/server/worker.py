@@ -56,11 +56,10 @@ class Worker(base.Worker):
         server = self.make_server(fit_to_files(self.app.limits))
         server.listen([listener.sock for listener in self.sockets])
         server.loop.watch_pipe(self.PIPE[0])  # into which Python writes when a signal comes
-        place = OneCore() if getattr(settings, "SERVER_ON_ONE_CORE", False) else None
+        place = OneCore(None if getattr(settings, "SERVER_ON_ONE_CORE", False) else frozenset())
         while self.alive and self.ppid == os.getppid():
             self.notify()
-            if place:
-                place.settle()
+            place.settle()
             self.serve_for(BEAT_S, server)
         self.leave(server)
 

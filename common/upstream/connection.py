@@ -165,8 +165,7 @@ class Connection:
 
     def _receive(self, patience: Patience) -> bytes:
         while True:
-            if not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
-                _wait(self._readable, patience)
+            _wait(self._readable, patience)  # of TLS nothing is left over: a record is shorter than what is received
             try:
                 return self._sock.recv(RECEIVE_BYTES)
             except WOULD_BLOCK:  # what came was TLS's own

@@ -55,6 +55,7 @@ def test_it_leaves_a_core_on_which_others_do_much_for_one_that_has_room() -> Non
     machine.second(0.0, 0.3)
     assert machine.second(1.0, 0.0, own=0.6) == [1]
     assert machine.second(0.0, 1.0, own=0.9) == []
+    assert machine.second(1.0, 0.6, own=0.1) == []  # it is where there is most room
 
 
 def test_it_stays_where_all_cores_are_as_busy() -> None:
@@ -105,8 +106,7 @@ def unbound() -> Iterator[frozenset[int]]:
     allowed = allowed_cores()
     yield allowed
     if allowed:
-        for thread in os.listdir("/proc/self/task"):
-            os.sched_setaffinity(int(thread), allowed)
+        keep_to(*allowed)
 
 
 def test_all_threads_keep_to_the_core_and_so_do_later_ones(unbound: frozenset[int]) -> None:
