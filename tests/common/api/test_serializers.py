@@ -274,6 +274,7 @@ def test_a_negative_zero_is_zero(written: Any) -> None:
 )
 def test_a_plus_that_became_a_blank_is_a_plus_again(text: str, same: str) -> None:
     assert MomentField().run_validation(text) == datetime.fromisoformat(same)
+    assert MomentField().run_validation(datetime.fromisoformat(same)) == datetime.fromisoformat(same)
 
 
 @pytest.mark.parametrize("text", ["12:00 02:00", "2026-03-01T12:00:00  02:00", "yesterday", ""])
