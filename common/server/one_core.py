@@ -15,15 +15,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 STATISTICS = Path("/proc/stat")
-TICKS_A_SECOND = 100  # of /proc/stat, on every Linux
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 CROWDED = 0.25  # what others take of this process's core before it looks for a better one
 
 
 class Times(NamedTuple):
-    """Of one core since the machine was started, in seconds."""
+    """Of one core since the machine was started, or between two moments, in seconds."""
 
     busy: float
     idle: float
+
+    @property
+    def seconds(self) -> float:
+        return max(self.busy + self.idle, 0.01)
+
+    @property
+    def busy_share(self) -> float:
+        """From 0 to 1."""
+        return self.busy / self.seconds
+
+    def since(self, before: "Times") -> "Times":
+        return Times(self.busy - before.busy, self.idle - before.idle)
 
 
 def core_times() -> dict[int, Times]:
@@ -83,16 +95,16 @@ class OneCore:
             return
         (before, own_before_s), self._last = self._last, (self._times(), self._own_s())
         now, own_s = self._last
-        shares = {core: _busy_share(before[core], now[core]) for core in self._allowed & set(before) & set(now)}
-        if not shares:
+        spent = {core: now[core].since(before[core]) for core in self._allowed & set(before) & set(now)}
+        if not spent:
             return
-        best = min(shares, key=shares.__getitem__)
-        if self.core not in shares:
+        best = min(spent, key=lambda core: spent[core].busy_share)
+        if self.core not in spent:
             self._move(best)
         elif best != self.core:
-            seconds = sum(now[self.core]) - sum(before[self.core])
-            by_others = shares[self.core] - (own_s - own_before_s) / max(seconds, 0.01)
-            if by_others > CROWDED + shares[best] and self._rand() < 0.5:
+            here = spent[self.core]
+            by_others = here.busy_share - (own_s - own_before_s) / here.seconds
+            if by_others > CROWDED + spent[best].busy_share and self._rand() < 0.5:
                 self._move(best)
 
     def _move(self, core: int) -> None:
@@ -102,9 +114,3 @@ class OneCore:
             self._allowed = frozenset()
         else:
             self.core = core
-
-
-def _busy_share(before: Times, now: Times) -> float:
-    """From 0 to 1, between two moments."""
-    busy, idle = now.busy - before.busy, now.idle - before.idle
-    return busy / max(busy + idle, 0.01)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
+from django.http.request import HttpHeaders
 
 from common.observability.tracing import outgoing_headers
 from common.resilience import Deadline, DeadlineExceeded, Policy
@@ -16,7 +17,7 @@ from .connection import Patience
 from .errors import BrokenContract, BrokenOff, RequestTooLong, TimedOut, Unreachable, UpstreamError
 
 DEADLINE_HEADER = "X-Plaza-Deadline-Ms"
-DEADLINE_VARIABLE = "HTTP_X_PLAZA_DEADLINE_MS"  # as WSGI names it
+DEADLINE_VARIABLE = HttpHeaders.to_wsgi_name(DEADLINE_HEADER)
 HOP_ALLOWANCE_MS = 200  # what a hop keeps for its own work, so that the callee gives up first
 MAX_REQUEST_LINE_BYTES = 4094  # what gunicorn reads of it
 QUERY_SAFE = "!$'()*,/:;?@"  # of what RFC 3986, 3.4 allows in a query, all that has no meaning in a form

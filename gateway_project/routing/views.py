@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.http import HttpResponse
+from django.http.request import HttpHeaders
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import parse_etags
@@ -33,10 +34,7 @@ from .routes import ROUTES
 
 # What a service is told of a request's headers, and where WSGI keeps each: Django's `request.headers` is made of all.
 REQUEST_HEADERS = {
-    "Accept-Language": "HTTP_ACCEPT_LANGUAGE",
-    "Idempotency-Key": "HTTP_IDEMPOTENCY_KEY",
-    "If-Match": "HTTP_IF_MATCH",
-    "If-None-Match": "HTTP_IF_NONE_MATCH",
+    name: HttpHeaders.to_wsgi_name(name) for name in ("Accept-Language", "Idempotency-Key", "If-Match", "If-None-Match")
 }
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -42,7 +43,11 @@ def test_all_threads_of_the_gateway_are_on_one_core_and_services_may_use_all(sev
 
     def cores_of(pid: int) -> set[frozenset[int]]:
         """Where each of its threads may run."""
-        return {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir(f"/proc/{pid}/task")}
+        found = set()
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(ProcessLookupError):  # it has just ended
+                found.add(frozenset(os.sched_getaffinity(int(thread))))
+        return found
 
     [gateway] = children_of(several.pid("gateway"))
     at_once([several.customer] * 4)  # so that it has more threads than one

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -92,8 +93,13 @@ def test_a_core_that_it_may_not_use_any_more_is_no_error() -> None:
     assert place.core is None
 
 
-def test_a_kernel_that_says_nothing_leaves_it_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_core.STATISTICS.__class__, "read_text", lambda self: "nonsense")
+@pytest.mark.parametrize("said", [None, "nonsense", "cpu0 1 2"])
+def test_a_kernel_that_says_nothing_leaves_it_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str | None
+) -> None:
+    monkeypatch.setattr(one_core, "STATISTICS", tmp_path / "stat")
+    if said is not None:
+        (tmp_path / "stat").write_text(said)
     assert core_times() == {}
     place = OneCore(frozenset({0, 1}), times=core_times)
     place.settle()
