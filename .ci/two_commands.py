@@ -1,6 +1,11 @@
-"""Runs `up` and `test` in one clone, as a person would, and then both again. The first failure ends it."""
+"""Runs `up` and `test` in one clone, as a person would, and both again; in another, `test` comes first.
+
+All suites run once: what the other runs show is that a command works where the other was, or wasn't, before it. The
+first failure ends it.
+"""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,22 +14,25 @@ import urllib.request
 from pathlib import Path
 
 CLONE = sys.argv[1]
+UNTOUCHED = f"{CLONE}-untouched"
 TOTAL = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
 
 
 def main() -> None:
-    for turn in ("first", "again"):
-        print(f"--- {turn}: python3 manage_all.py up")
-        use()
-        print(f"--- {turn}: python3 manage_all.py test", flush=True)
-        prove()
-        require(not (left := running()), f"still running: {left}")
+    shutil.copytree(CLONE, UNTOUCHED, symlinks=True)
+    use(CLONE)
+    prove(CLONE)
+    use(CLONE)
+    prove(CLONE, "users")
+    prove(UNTOUCHED, "users")
+    use(UNTOUCHED)
 
 
-def use() -> None:
+def use(clone: str) -> None:
     """Start it, ask it, stop it with Ctrl-C."""
+    print(f"--- {clone}: python3 manage_all.py up", flush=True)
     started_s = time.monotonic()
-    with subprocess.Popen(["python3", "manage_all.py", "up"], cwd=CLONE, stdout=subprocess.PIPE, text=True) as up:
+    with subprocess.Popen(["python3", "manage_all.py", "up"], cwd=clone, stdout=subprocess.PIPE, text=True) as up:
         is_up = False
         for line in up.stdout or ():
             print(line, end="")
@@ -36,11 +44,13 @@ def use() -> None:
                         require(answer.status == 200, f"{path} answered {answer.status}")
                 up.send_signal(signal.SIGINT)
     require(is_up and up.returncode == 0, f"`up` ended with {up.returncode}")
+    require(not (left := running()), f"still running: {left}")
 
 
-def prove() -> None:
-    command = ["python3", "manage_all.py", "test"]
-    with subprocess.Popen(command, cwd=CLONE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as test:
+def prove(clone: str, *suites: str) -> None:
+    command = ["python3", "manage_all.py", "test", *suites]
+    print(f"--- {clone}: {' '.join(command)}", flush=True)
+    with subprocess.Popen(command, cwd=clone, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as test:
         total = None
         for line in test.stdout or ():
             print(line, end="", flush=True)
@@ -49,6 +59,7 @@ def prove() -> None:
     require(total is not None, "`test` said no total")
     passed, failed, skipped = map(int, total.groups())
     require(passed > 0 and failed == skipped == 0, f"{passed} passed, {failed} failed, {skipped} skipped")
+    require(not (left := running()), f"still running: {left}")
 
 
 def running() -> list[str]:

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from tests.support.http import Client, succeeded
-from tests.support.plaza import CUSTOMER_PASSWORD, PROJECTS, Plaza
+from tests.support.plaza import CUSTOMER_PASSWORD, PROJECTS, Plaza, eventually
 from tests.system.shop import make_category, make_product, place_order
 
 OWNED = {"user_id", "order_id", "session_id"}  # for other users, these do not exist
@@ -21,6 +21,7 @@ OWNED_FROM_STAFF_TOO = {"session_id"}
 TOKEN_IN_THE_BODY = re.compile("/api/auth/(token/|logout/)")  # these ignore the Authorization header
 NEW_PASSWORD = "copper-lantern-in-may"
 CHANGEABLE = ("note", "first_name", "description")  # a PATCH sends those of these that its body may have
+OUTBOXES = {"users_project": "users_resetrequest", "orders_project": "orders_order WHERE wants <> ''"}
 NOT_COMPARED = {"gateway_status_circuittransition"}  # on a busy machine slow answers may move a circuit at any time
 
 Refusal = tuple[int, str]
@@ -201,7 +202,11 @@ def make_staff(plaza: Plaza) -> Client:
 
 
 def contents(plaza: Plaza) -> Contents:
-    """The rows of every table of the four databases, by which a test shows that a refused request changed nothing."""
+    """The rows of every table of the four databases, by which a test shows that a refused request changed nothing.
+
+    Read when what was asked for before is done: a letter may still be under way, or an order not settled.
+    """
+    eventually(lambda: not any(_is_waiting(plaza, *outbox) for outbox in OUTBOXES.items()), timeout_s=120)
     return {table: rows for project in PROJECTS for table, rows in _tables(plaza, project).items()}
 
 
@@ -210,11 +215,20 @@ def changed(before: Contents, after: Contents, project: str) -> list[str]:
     return [name for name in after if name.startswith(project) and before[name] != after[name]]
 
 
+def _is_waiting(plaza: Plaza, project: str, outbox: str) -> bool:
+    with _database(plaza, project) as database:
+        return bool(database.execute(f"SELECT EXISTS (SELECT * FROM {outbox})").fetchone()[0])
+
+
 def _tables(plaza: Plaza, project: str) -> Contents:
-    path = plaza.data_dir / project / "Data-base.db"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+    with _database(plaza, project) as database:
         found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         tables = [name for (name,) in found if name not in NOT_COMPARED]
         return {
             f"{project} {table}": sorted(database.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables
         }
+
+
+def _database(plaza: Plaza, project: str) -> closing[sqlite3.Connection]:
+    path = plaza.data_dir / project / "Data-base.db"
+    return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True))
