@@ -99,7 +99,7 @@ def paginate(
 
 
 def _link(row: Any, *, back: bool, path: str, query: Mapping[str, Any], column: str, binding: str) -> str:
-    cursor = _write_cursor(binding, _sort_value(row, column), str(read_column(row, "pk")), back)
+    cursor = _write_cursor(binding, _sort_value(row, column), str(read_column(row, "id")), back)
     kept = {
         name: parameter_text(value) for name, value in query.items() if name != "cursor" and value not in (None, "")
     }
@@ -115,7 +115,7 @@ class KeysetPagination(BasePagination):
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         ordering = view.sorted_by()
         if columns := columns_of(view.get_serializer_class()):
-            queryset = queryset.values(*{"pk": None, ordering.removeprefix("-"): None, **dict.fromkeys(columns)})
+            queryset = queryset.values(*{"id": None, ordering.removeprefix("-"): None, **dict.fromkeys(columns)})
         self.page = paginate(queryset, path=request.path, query=view.query, ordering=ordering, fit=self.fit)
         return self.page.rows
 

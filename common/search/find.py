@@ -54,7 +54,7 @@ class Found(Generic[M]):
         if not words or place is None:
             return []
         ids = _finder(self.index, words).ids(place, limit)
-        rows = {read_column(row, "pk"): row for row in self.rows.filter(pk__in=ids)}
+        rows = {read_column(row, "id"): row for row in self.rows.filter(pk__in=ids)}
         return [rows[pk] for pk in ids if pk in rows]
 
     def values(self, *columns: str) -> "Found[M]":

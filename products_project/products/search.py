@@ -1,11 +1,13 @@
 """Which products a query finds."""
 
+import time
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import DecimalField, Func, OuterRef, QuerySet, SlugField, Subquery
 
+from common.expiring import ExpiringMap
 from common.listing import Listed, Listing
 from common.prepared import Parameter, Prepared
 from common.search.find import FEW, Found, searched
@@ -17,6 +19,7 @@ ORDERINGS = tuple(sign + column for column in ("created_at", "price", "name") fo
 NEWEST_FIRST = "-created_at"
 PRICE: Any = DecimalField(max_digits=12, decimal_places=2)
 CHEAPEST, DEAREST = Decimal(0), Decimal("9999999999.99")  # no price is beyond them
+SIZE_HOLDS_S = 60  # a shop that grows walks through all its products for so long
 INDEX = SearchIndex(ProductEntry, ("sku", "name", "description"), gone="hidden_at")
 
 
@@ -65,8 +68,23 @@ def _filtered(query: Mapping[str, Any]) -> QuerySet[Product]:
 
 
 def _are_few(query: Mapping[str, Any]) -> bool:
-    """Whether so little is in a price range that it can be sorted. Of many, a walk soon meets some."""
+    """Whether so little is in a price range that it is best sorted. Of many, a walk soon meets some, and in a small
+    shop it is short."""
+    if _is_small():
+        return False
     return not _beyond_few.all(min=query.get("min_price", CHEAPEST), max=query.get("max_price", DEAREST))
+
+
+def _is_small() -> bool:
+    now = time.monotonic()
+    is_small = _sizes.get("is small", now)
+    if is_small is None:
+        is_small = not _beyond_few.all(min=CHEAPEST, max=DEAREST)
+        _sizes.put("is small", is_small, now + SIZE_HOLDS_S)
+    return is_small
+
+
+_sizes: ExpiringMap[str, bool] = ExpiringMap(1)
 
 
 def priced_after(number: int) -> Prepared[Any]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from common.expiring import ExpiringMap
 from products_project.products import search
 from products_project.products.models import Category, ProductEntry
 from products_project.products.search import INDEX, ORDERINGS
@@ -62,6 +63,12 @@ def test_a_search_reads_the_newest_words(shopper: ServiceClient, make: Make, tex
             assert all("products_productentry_terms" in plan for plan in words[2:])
 
 
+@pytest.fixture
+def large_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_is_small", lambda: False)
+
+
+@pytest.mark.usefixtures("large_shop")
 @pytest.mark.parametrize(("few", "index"), [(1000, ""), (1, "products_created_at")])
 def test_a_price_range_by_age_looks_at_the_prices_first(
     shopper: ServiceClient, make: Make, monkeypatch: pytest.MonkeyPatch, few: int, index: str
@@ -79,6 +86,28 @@ def test_a_price_range_by_age_looks_at_the_prices_first(
     assert not (index and sorts(rows))
 
 
+def test_of_a_small_shop_a_price_range_is_read_in_the_list_s_own_order(
+    shopper: ServiceClient, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_sizes", sizes := ExpiringMap[str, bool](1))
+    monkeypatch.setattr(search, "_beyond_few", search.priced_after(3))
+    path, seen = "/products/?min_price=2&max_price=20", []
+    for price in (1, 2, 20, 21):
+        make(price=Decimal(price))
+        with planned() as plans:
+            page = shopper.get(path).json()
+        seen.append((len(plans), [product["price"] for product in page["results"]]))
+        assert "products_created_at" in plans[-1]
+        assert not sorts(plans[-1])
+    assert seen == [(2, []), (1, ["2.00"]), (1, ["20.00", "2.00"]), (1, ["20.00", "2.00"])]
+
+    sizes.put("is small", value=True, expires_at=0)  # as a minute later: of four products, no more
+    for statements in (3, 2):
+        with planned() as plans:
+            assert shopper.get(path).json() == page
+        assert len(plans) == statements
+
+
 def test_stale_entries_have_an_index(make: Make) -> None:
     make()
     with planned() as plans:
@@ -86,6 +115,7 @@ def test_stale_entries_have_an_index(make: Make) -> None:
     assert "product_entries_stale" in plans[0]
 
 
+@pytest.mark.usefixtures("large_shop")
 @pytest.mark.parametrize(
     ("query", "index"),
     [("", ""), ("&category=books", "_cat"), ("&in_stock=true", "_avail")],
