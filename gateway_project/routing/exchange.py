@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 import structlog
@@ -53,7 +52,7 @@ def ask_service(request: Request, route: Route, operation: Operation, call: Call
 
 
 def cache_key(route: Route, call: Call) -> CacheKey:
-    return CacheKey(route.service, call.path, urlencode(call.query or {}), get_language() or "")
+    return CacheKey(route.service, call.path, tuple((call.query or {}).items()), get_language() or "")
 
 
 def look_up(request: Request, name: str, query: Mapping[str, str] | None = None, **params: Any) -> Any | None:

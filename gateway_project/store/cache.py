@@ -38,7 +38,7 @@ class CacheKey:
 
     service: str
     path: str
-    query: str
+    query: tuple[tuple[str, str], ...]
     language: str
 
     def __str__(self) -> str:

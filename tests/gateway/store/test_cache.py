@@ -309,8 +309,8 @@ def test_lifetimes_are_read_as_the_service_wrote_them(control: str, expected: tu
     assert lifetimes(control) == expected
 
 
-KEY = CacheKey("products", "/products/", "", "en")
-OTHER_KEY = CacheKey("products", "/categories/", "", "en")
+KEY = CacheKey("products", "/products/", (), "en")
+OTHER_KEY = CacheKey("products", "/categories/", (), "en")
 Ask = Callable[[], ProxiedAnswer]
 
 
