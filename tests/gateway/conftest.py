@@ -42,7 +42,7 @@ def services(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     monkeypatch.setattr(client, "Transport", transport)
     monkeypatch.setattr(Prober, "wake", Prober.probe)  # at once instead of in a thread of its own
     settings.UPSTREAMS = {
-        name: {**config, "lanes": {lane: _without_pauses(policy) for lane, policy in config["lanes"].items()}}
+        name: {**config, "lanes": {lane: _patient(policy) for lane, policy in config["lanes"].items()}}
         for name, config in settings.UPSTREAMS.items()
     }
     _forget_upstreams()
@@ -81,8 +81,9 @@ def _patient_with_redis(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
         monkeypatch.setattr(backends, "ANSWER_TIMEOUT_S", 5.0)
 
 
-def _without_pauses(policy: Policy) -> Policy:
-    return replace(policy, backoff_base_s=0.0, backoff_cap_s=0.0)
+def _patient(policy: Policy) -> Policy:
+    """Without pauses; and a machine that stands still for a moment is no failure of a service."""
+    return replace(policy, backoff_base_s=0.0, backoff_cap_s=0.0, deadline_s=60.0, slow_call_s=60.0)
 
 
 def _forget_what_is_shared() -> None:

@@ -70,6 +70,7 @@ class Visit:
         self.page: Page = context.new_page()
         self.faults: list[str] = []
         self.expected_statuses: set[int] = set()
+        self.is_stale = False  # the service failed for a moment, and the gateway has shown what it had before
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         self.page.on("requestfailed", self._failed)
@@ -92,6 +93,8 @@ class Visit:
     def _responded(self, response: Response) -> None:
         if response.status >= 400 and response.status not in self.expected_statuses:
             self.faults.append(f"{response.status}: {response.url}")
+        if response.request.is_navigation_request():
+            self.is_stale = "stale-if-error" in response.headers.get("cache-status", "")
 
     # What a person does.
 
@@ -140,6 +143,8 @@ class Visit:
             expect(self.page.get_by_role("main")).to_contain_text(text)
 
     def is_at(self, heading: str) -> None:
+        if self.is_stale:
+            self.page.reload()
         expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
         expect(self.page).to_have_title(f"{heading} – Plaza")
 

@@ -154,7 +154,7 @@ def test_a_request_crosses_a_real_socket_and_its_answer_comes_back(
     token = sent.pop("Authorization").removeprefix("Bearer ")
     assert read_token(token, "orders", {"gateway": settings.UPSTREAMS["orders"]["key"]}).service == "gateway"
     assert jwt.decode(token, options={"verify_signature": False})["exp"] - LIFETIME_S > 0
-    assert int(sent.pop("X-Plaza-Deadline-Ms")) <= 2800
+    assert int(sent.pop("X-Plaza-Deadline-Ms")) <= 59_800
     assert sent.pop("Traceparent").startswith("00-")
     del sent["Host"], sent["Content-Length"]
     assert sent == {
