@@ -20,12 +20,16 @@ TOTAL = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
 
 def main() -> None:
     shutil.copytree(CLONE, UNTOUCHED, symlinks=True)
-    use(CLONE)
-    prove(CLONE)
-    use(CLONE)
-    prove(CLONE, "users")
-    prove(UNTOUCHED, "users")
-    use(UNTOUCHED)
+    for command, *given in (
+        (use, CLONE),
+        (prove, CLONE),
+        (use, CLONE),
+        (prove, CLONE, "users"),
+        (prove, UNTOUCHED, "users"),
+        (use, UNTOUCHED),
+    ):
+        command(*given)
+        require(not (left := running()), f"still running: {left}")
 
 
 def use(clone: str) -> None:
@@ -44,7 +48,6 @@ def use(clone: str) -> None:
                         require(answer.status == 200, f"{path} answered {answer.status}")
                 up.send_signal(signal.SIGINT)
     require(is_up and up.returncode == 0, f"`up` ended with {up.returncode}")
-    require(not (left := running()), f"still running: {left}")
 
 
 def prove(clone: str, *suites: str) -> None:
@@ -59,7 +62,6 @@ def prove(clone: str, *suites: str) -> None:
     require(total is not None, "`test` said no total")
     passed, failed, skipped = map(int, total.groups())
     require(passed > 0 and failed == skipped == 0, f"{passed} passed, {failed} failed, {skipped} skipped")
-    require(not (left := running()), f"still running: {left}")
 
 
 def running() -> list[str]:

@@ -83,7 +83,7 @@ def _patient_with_redis(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 
 def _patient(policy: Policy) -> Policy:
     """Without pauses; and a machine that stands still for a moment is no failure of a service."""
-    return replace(policy, backoff_base_s=0.0, backoff_cap_s=0.0, deadline_s=60.0, slow_call_s=60.0)
+    return replace(policy, backoff_base_s=0.0, backoff_cap_s=0.0, deadline_s=60.0)
 
 
 def _forget_what_is_shared() -> None:
